@@ -1,0 +1,171 @@
+"""Approach 3 of Hoffmann et al. 2022: a direct fit of the loss surface."""
+
+from numbers import Real
+
+import numpy as np
+
+from .._sklearn_compat import Interval, StrOptions, _fit_context
+from ..solvers import SOLVER_NAMES, START_NAMES
+from ..surfaces._centred import LAWS
+from ._surface_fit import SurfaceFit
+
+
+class ChinchillaApproach3(SurfaceFit):
+    """Direct fit of ``L = E + A / N**alpha + B / D**beta`` to all runs at once.
+
+    The default is the objective of Hoffmann et al. 2022, a Huber function of the log residuals,
+    minimised to a certified optimum: exponents on a grid with the levels E, A, B in closed form,
+    then a damped Newton method on the objective itself. Every other recipe of Li et al. 2025,
+    Besiroglu et al. 2024 and Czech et al. 2026 is a parameter away.
+
+    Parameters
+    ----------
+    law : {"chinchilla", "tied", "generalized"}, default="chinchilla"
+        "tied" sets ``alpha = beta``; "generalized" is ``E + (A/N**alpha + B/D**beta)**gamma``.
+    loss : {"huber", "squared", "absolute"}, default="huber"
+        Function of the residuals whose weighted sum is minimised. (Besiroglu et al.'s published
+        estimate is ``loss="absolute"``.)
+    delta : float or "auto", default=1e-3
+        Transition of the Huber function. "auto" ties it to the spread of the residuals: 1.345
+        robust standard deviations of the least-absolute-deviations fit.
+    on : {"log", "loss"}, default="log"
+        Whether residuals are differences of log losses or of losses.
+    solver : str, default="auto"
+        "auto", or a classical optimiser on the well-scaled problem ("l-bfgs-b", "bfgs",
+        "nelder-mead", "basin-hopping"), or "grid" (the best start, not optimised), or a
+        published recipe, in the coordinates, scale and stopping rule of its authors, faults
+        included: "li2025-lbfgs", "li2025-lbfgs-high-tol", "li2025-lbfgs-med-tol",
+        "li2025-lbfgs-low-tol", "li2025-lbfgs-gradient", "li2025-bfgs", "li2025-bfgs-gradient",
+        "li2025-bfgs-high-tol", "li2025-bfgs-low-tol", "li2025-nonlinear-least-squares",
+        "li2025-grid-search", "besiroglu2024-lbfgs", "besiroglu2024-lbfgs-mean",
+        "besiroglu2024-bfgs", "czech2026", "czech2026-finite-difference", "czech2026-3-point",
+        "czech2026-lse", "czech2026-lse-finite-difference", "czech2026-lse-3-point".
+    starts : str or array-like of shape (n_starts, 5), default="grid"
+        "grid" is ours. Published tables: "hoffmann2022" and "besiroglu2024" (4500 starts),
+        "besiroglu2024-second" (1000), "li2025" (1600), "li2025-best1", "li2025-best1000",
+        "li2025-random100", "li2025-dense" (5 million, for ``solver="li2025-grid-search"``),
+        "czech2026" (best of 4**5), "czech2026-fine" (best of 8**5), "chinchilla" (the published
+        parameters). "random" draws one start from the bounds of Czech et al. An array holds rows
+        of E, A, B, alpha, beta.
+    random_state : int, RandomState, Generator or None, default=None
+        Seeds random starts and basin hopping; an int seeds `numpy.random.default_rng`.
+
+    Attributes
+    ----------
+    surface_ : ChinchillaSurface or GeneralizedSurface
+        The fitted law.
+    E_, A_, B_, alpha_, beta_ : float
+        Its parameters; ``gamma_`` for the generalized law.
+    a_, b_ : float
+        Exponents of the compute-optimal N and D.
+    objective_ : float
+        Summed objective, reproducible from `predict`.
+    converged_ : bool
+        Whether the certificate holds, whatever the optimiser reported.
+    certificate_ : Certificate
+        What was checked.
+    covariance_ : ndarray of shape (5, 5) or (6, 6)
+        Robust covariance of the parameters, in the order above.
+    delta_ : float
+        Transition of the Huber function that was used (``loss="huber"`` only).
+    n_iter_ : int
+        Iterations from the best start.
+    n_runs_ : int
+        Number of runs with positive weight.
+    C_range_ : tuple of float
+        Smallest and largest 6 N D of the runs.
+    n_features_in_ : int
+        2.
+    feature_names_in_ : ndarray of shape (2,)
+        Names of the columns, if X had any.
+
+    See Also
+    --------
+    VPNLS : Least squares on the loss itself, by variable projection.
+    ChinchillaApproach2 : IsoFLOP profiles.
+
+    References
+    ----------
+    Hoffmann et al. 2022, arXiv 2203.15556, section 3.3. Besiroglu et al. 2024, arXiv 2404.10102.
+    Li et al. 2025, arXiv 2502.18969. Czech et al. 2026, arXiv 2603.22339.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scalinglaws import ChinchillaApproach3
+    >>> from scalinglaws.datasets import make_isoflop
+    >>> from scalinglaws.surfaces import ChinchillaSurface
+    >>> truth = ChinchillaSurface(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+    >>> runs = make_isoflop(truth, budgets=np.logspace(17, 21, 5))
+    >>> fit = ChinchillaApproach3().fit(runs[["N", "D"]], runs["loss"])
+    >>> print(f"{fit.alpha_:.6f} {fit.beta_:.6f} {fit.converged_}")
+    0.340000 0.280000 True
+    >>> N, D = fit.optimal_allocation(1e22)
+    >>> print(f"{N:.3g} parameters, {D:.3g} tokens")
+    5.16e+09 parameters, 3.23e+11 tokens
+    """
+
+    _parameter_constraints: dict = {
+        "law": [StrOptions({"chinchilla", "tied", "generalized"})],
+        "loss": [StrOptions({"huber", "squared", "absolute"})],
+        "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "on": [StrOptions({"log", "loss"})],
+        "solver": [StrOptions(set(SOLVER_NAMES))],
+        "starts": [StrOptions(set(START_NAMES)), "array-like"],
+        "random_state": ["random_state", np.random.Generator],
+    }
+
+    def __init__(
+        self,
+        law="chinchilla",
+        *,
+        loss="huber",
+        delta=1e-3,
+        on="log",
+        solver="auto",
+        starts="grid",
+        random_state=None,
+    ):
+        self.law = law
+        self.loss = loss
+        self.delta = delta
+        self.on = on
+        self.solver = solver
+        self.starts = starts
+        self.random_state = random_state
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the law.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_runs, 2)
+            Parameters N and training tokens D, strictly positive.
+        y : array-like of shape (n_runs,)
+            Loss in nats per token, strictly positive.
+        sample_weight : array-like of shape (n_runs,), default=None
+            A weight of 2 counts a run twice, 0 leaves it out.
+
+        Returns
+        -------
+        ChinchillaApproach3
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing or not positive, if there are fewer runs than parameters, or if
+            all runs lie on one line in (log N, log D), such as one ratio D/N or one budget.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fit is not certified.
+        DataQualityWarning
+            For exact duplicates and losses that are not in nats per token.
+        """
+        runs = self._validate_fit(X, y, sample_weight, LAWS[self.law].n_parameters)
+        problem, solution = self._solve(runs, self.law, self.solver, self.starts, self.random_state)
+        self._store_surface(problem, solution)
+        return self

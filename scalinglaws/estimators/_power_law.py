@@ -1,0 +1,183 @@
+"""Power laws in one variable as an estimator."""
+
+from numbers import Real
+
+import numpy as np
+
+from .._sklearn_compat import Interval, StrOptions, _fit_context
+from ..inference import delta_method, propagate, robust_covariance
+from ..surfaces import PowerLawCurve
+from ._inference import estimates_table
+from ._surface_fit import SurfaceFit
+
+
+class PowerLaw(SurfaceFit):
+    """Fit of ``L = E + A / x**alpha`` in one variable: compute, size or data.
+
+    Right along a compute-optimal frontier or with the other variable unlimited; wrong for runs
+    that are limited by both.
+
+    Parameters
+    ----------
+    variable : {"C", "N", "D"}, default="C"
+        The variable x, computed from X = (N, D); C = 6 N D.
+    offset : bool, default=True
+        Whether there is an irreducible loss E; without it, the law is a line in log-log.
+    loss : {"huber", "squared", "absolute"}, default="huber"
+        Function of the residuals whose weighted sum is minimised.
+    delta : float or "auto", default=1e-3
+        Transition of the Huber function, see `ChinchillaApproach3`.
+    on : {"log", "loss"}, default="log"
+        Whether residuals are differences of log losses or of losses.
+
+    Attributes
+    ----------
+    curve_ : PowerLawCurve
+        The fitted law.
+    E_, A_, alpha_ : float
+        Its parameters; E_ is 0 without offset.
+    objective_ : float
+        Summed objective, reproducible from `predict`.
+    converged_ : bool
+        Whether the certificate holds.
+    certificate_ : Certificate
+        What was checked.
+    covariance_ : ndarray of shape (3, 3) or (2, 2)
+        Robust covariance of A, alpha and, with offset, E.
+    delta_ : float
+        Transition of the Huber function that was used (``loss="huber"`` only).
+    n_iter_ : int
+        Iterations from the best start.
+    n_runs_ : int
+        Number of runs with positive weight.
+    C_range_ : tuple of float
+        Smallest and largest 6 N D of the runs.
+    n_features_in_ : int
+        2.
+    feature_names_in_ : ndarray of shape (2,)
+        Names of the columns, if X had any.
+
+    See Also
+    --------
+    ChinchillaApproach3 : A law in both variables.
+
+    Notes
+    -----
+    A law in one variable says nothing about how to split a budget between size and data, so
+    there are no ``a_`` and ``b_``, and `optimal_allocation` raises.
+
+    References
+    ----------
+    Henighan et al. 2020, arXiv 2010.14701; Kaplan et al. 2020, arXiv 2001.08361, equations
+    1.1 to 1.3.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scalinglaws import PowerLaw
+    >>> C = np.logspace(18, 21, 8)
+    >>> N = np.sqrt(C / 120)
+    >>> loss = 1.8 + 400.0 / C**0.15
+    >>> fit = PowerLaw("C").fit(np.column_stack((N, C / (6 * N))), loss)
+    >>> print(f"{fit.E_:.6f} {fit.alpha_:.6f}")
+    1.800000 0.150000
+    """
+
+    _parameter_constraints: dict = {
+        "variable": [StrOptions({"C", "N", "D"})],
+        "offset": ["boolean"],
+        "loss": [StrOptions({"huber", "squared", "absolute"})],
+        "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
+        "on": [StrOptions({"log", "loss"})],
+    }
+
+    def __init__(self, variable="C", *, offset=True, loss="huber", delta=1e-3, on="log"):
+        self.variable = variable
+        self.offset = offset
+        self.loss = loss
+        self.delta = delta
+        self.on = on
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y, sample_weight=None):
+        """Fit the law.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_runs, 2)
+            Parameters N and training tokens D, strictly positive.
+        y : array-like of shape (n_runs,)
+            Loss in nats per token, strictly positive.
+        sample_weight : array-like of shape (n_runs,), default=None
+            A weight of 2 counts a run twice, 0 leaves it out.
+
+        Returns
+        -------
+        PowerLaw
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If a value is missing or not positive, or if there are fewer distinct values of the
+            variable than parameters.
+        """
+        runs = self._validate_fit(X, y, sample_weight, 2 + self.offset)
+        problem, solution = self._solve(runs, "power_offset" if self.offset else "power")
+        theta = solution.theta[0]
+        names = ["A", "alpha"] + ["E"] * self.offset
+        natural = self._representable(problem.natural(theta), ["A", "alpha", "E"])
+        for name in ("A", "alpha", "E"):
+            setattr(self, f"{name}_", natural[name])
+        self.curve_ = PowerLawCurve(self.A_, self.alpha_, self.E_)
+        inner = robust_covariance(problem, theta)
+        jacobian = problem.natural_jacobian(theta)[[1, 3, 0][: len(names)]]
+        self.covariance_ = propagate(inner, jacobian)
+        self._estimates_ = estimates_table(
+            names,
+            [natural[name] for name in names],
+            delta_method(inner, jacobian),
+            log_scale=("A",),
+        )
+        self._certify(problem, solution)
+        return self
+
+    def optimal_allocation(self, C):
+        """Raise: a law in one variable does not say how to split a budget.
+
+        Parameters
+        ----------
+        C : float or array-like
+            Training compute in FLOPs.
+
+        Raises
+        ------
+        NotImplementedError
+            Always.
+        """
+        raise NotImplementedError(
+            "PowerLaw has one variable and does not say how to split a budget between N and D; "
+            "use ChinchillaApproach2, ChinchillaApproach3 or VPNLS."
+        )
+
+    def _check_design(self, X, y, n_parameters):
+        self._check_enough_runs(X, n_parameters)
+        self._warn_of_duplicates(X, y)
+        values = np.unique(self._variable(X[:, 0], X[:, 1]))
+        # Values that differ by rounding alone are one value.
+        n_distinct = 1 + int((np.diff(np.log(values)) > 1e-9).sum())
+        if n_distinct < n_parameters:
+            raise ValueError(
+                f"PowerLaw has {n_parameters} parameters, but {self.variable} takes only "
+                f"{n_distinct} distinct values: add runs, or set offset=False."
+            )
+
+    def _variable(self, N, D):
+        return {"C": 6.0 * N * D, "N": N, "D": D}[self.variable]
+
+    def _variables(self, runs):
+        x = self._variable(runs.N, runs.D)
+        return x, x, runs.loss
+
+    def _predict(self, N, D):
+        return self.curve_.loss(self._variable(N, D))

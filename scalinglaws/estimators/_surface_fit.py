@@ -1,0 +1,108 @@
+"""What the direct fits of a loss surface share: from a solved problem to fitted attributes."""
+
+import warnings
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from ..inference import delta_method, propagate, robust_covariance
+from ..objectives import Huber, make_objective
+from ..solvers import Problem, certificate, solve
+from ..surfaces import ChinchillaSurface, GeneralizedSurface
+from ._base import BaseScalingLaw
+from ._inference import IntervalMixin, estimates_table
+
+# 95 % efficiency under normal residuals (Huber 1964).
+_HUBER_EFFICIENT = 1.345
+
+
+class SurfaceFit(IntervalMixin, BaseScalingLaw):
+    """Base of estimators that minimise an objective over the parameters of a law."""
+
+    def _solve(self, runs, law, solver="auto", starts="grid", random_state=None):
+        """Fit `law` to the runs under the objective of the constructor."""
+        objective = make_objective(self.loss, 1.0 if self.delta == "auto" else self.delta)
+        problem = Problem.from_runs(law, objective, self.on, *self._variables(runs), runs.weight)
+        if self.loss == "huber" and self.delta == "auto":
+            problem = problem.with_objective(Huber(_automatic_delta(problem)))
+        if self.loss == "huber":
+            self.delta_ = float(problem.objective.delta)
+        return problem, solve(problem, solver, starts, random_state)
+
+    def _variables(self, runs):
+        """Return the two variables of the law and the loss."""
+        return runs.N, runs.D, runs.loss
+
+    def _certify(self, problem, solution):
+        """Store objective and certificate; warn if the fit is not certified."""
+        self.objective_ = float(solution.value[0])
+        self.n_iter_ = int(solution.n_iter[0])
+        self.certificate_ = certificate(problem, solution)
+        self.converged_ = self.certificate_.converged
+        self._dof_ = float(problem.weight.sum()) - problem.law.n_parameters
+        if not self.converged_:
+            warnings.warn(
+                f"{type(self).__name__}: {self.certificate_}. Tried solver="
+                f"{getattr(self, 'solver', 'auto')!r} from {self.certificate_.n_starts} starts; "
+                "try solver='auto' with starts='grid', a simpler law, or runs that tell size and "
+                "data apart.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
+
+    def _store_surface(self, problem, solution):
+        """Set the attributes of a Chinchilla-type fit."""
+        theta = solution.theta[0]
+        coupled = problem.law.coupled
+        names = ["E", "A", "B", "alpha", "beta"] + ["gamma"] * coupled
+        natural = self._representable(problem.natural(theta), names)
+        surface = GeneralizedSurface if coupled else ChinchillaSurface
+        self.surface_ = surface(**{name: natural[name] for name in names})
+        for name in names:
+            setattr(self, f"{name}_", natural[name])
+        self.a_, self.b_ = float(self.surface_.a), float(self.surface_.b)
+        inner = robust_covariance(problem, theta)
+        jacobian = problem.natural_jacobian(theta)[: len(names)]
+        errors = delta_method(inner, jacobian)
+        self.covariance_ = propagate(inner, jacobian)
+        alpha, beta = natural["alpha"], natural["beta"]
+        slope = (alpha * jacobian[4] - beta * jacobian[3]) / (alpha + beta) ** 2
+        error_a = float(delta_method(inner, slope))
+        self._estimates_ = estimates_table(
+            [*names, "a", "b"],
+            [*(natural[name] for name in names), self.a_, self.b_],
+            [*errors, error_a, error_a],
+            log_scale=("A", "B"),
+        )
+        self._certify(problem, solution)
+
+    def _representable(self, values, names):
+        """Return parameters as floats; raise where a degenerate fit has driven one out of range."""
+        values = {name: float(values[name]) for name in names}
+        for name, value in values.items():
+            if not np.isfinite(value) or (value <= 0 and name != "E"):
+                raise ValueError(
+                    f"{type(self).__name__}: the fit is degenerate, {name}={value!r} is out of "
+                    "range: the losses do not fall with size and data as the law says. Fit a "
+                    "simpler law, or check the table of runs."
+                )
+        return values
+
+    def _predict(self, N, D):
+        return self.surface_.loss(N, D)
+
+    def _allocate(self, C):
+        return self.surface_.optimal_allocation(C)
+
+
+def _automatic_delta(problem):
+    """Huber transition at 1.345 robust standard deviations of the least-absolute residuals."""
+    absolute = problem.with_objective(make_objective("absolute", None))
+    theta = solve(absolute).theta
+    size = np.abs(absolute.residuals(theta, np.zeros(1, dtype=int))[0])
+    order = np.argsort(size)
+    half = np.cumsum(problem.weight[0][order])
+    # A fit of p parameters interpolates p runs; their zero residuals say nothing of the spread.
+    median = size[order][np.searchsorted(half, 0.5 * (half[-1] + problem.law.n_parameters))]
+    smallest = 1e3 * np.finfo(float).eps * np.abs(problem.target).max()
+    return max(_HUBER_EFFICIENT * 1.4826 * float(median), float(smallest))

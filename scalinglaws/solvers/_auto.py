@@ -1,0 +1,216 @@
+"""The default solver: variable projection for starts, then Newton on the objective itself."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..objectives import Huber, Squared
+from ._absolute import minimise_absolute
+from ._newton import NewtonResult, minimise_newton
+from ._projection import grid_levels, solve_levels
+
+# Exponents of published laws lie in (0.05, 1.2).
+_EXPONENTS = np.geomspace(0.03, 2.0, 20)
+_COUPLINGS = np.array([0.3, 1.0, 2.0])
+_MOST_STARTS = 6
+
+
+def minimise_auto(problem, theta, rows):
+    """Minimise any objective from the given starts.
+
+    A Huber objective is approached from a smoother one, whose transition shrinks from the size of
+    the residuals to the one asked for; an absolute one is the limit, finished by linear programs.
+
+    Parameters
+    ----------
+    problem : Problem
+    theta : ndarray of shape (n, p)
+    rows : ndarray of int of shape (n,)
+
+    Returns
+    -------
+    NewtonResult
+    """
+    objective = problem.objective
+    if isinstance(objective, Squared):
+        return minimise_newton(problem, theta, rows)
+    if isinstance(objective, Huber):
+        delta = np.broadcast_to(np.asarray(objective.delta, dtype=float).reshape(-1), len(theta))
+        theta, n_iter = _approach(problem, theta, rows, delta)
+        result = minimise_newton(problem, theta, rows)
+        return result._replace(n_iter=result.n_iter + n_iter)
+    theta, n_iter = _approach(problem, theta, rows, np.full(len(theta), 1e-6))
+    result = minimise_absolute(problem, theta, rows)
+    return result._replace(n_iter=result.n_iter + n_iter)
+
+
+def _approach(problem, theta, rows, delta):
+    """Follow the Huber optimum from a transition at the residuals' size down to `delta`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        size = np.nan_to_num(np.abs(problem.residuals(theta, rows)), nan=1e3, posinf=1e3)
+    weight = problem.weight if len(problem.weight) == 1 else problem.weight[rows]
+    # Weighted, so that repeated runs and runs of weight 2 take the same path.
+    typical = (weight * size).sum(axis=1) / weight.sum(axis=1)
+    current = np.maximum(delta, 2.0 * typical)
+    n_iter = np.zeros(len(theta), dtype=int)
+    table = np.arange(len(theta))
+    own = _one_problem_per_start(problem, rows)
+    while True:
+        last = bool((current <= delta).all())
+        if last:
+            return theta, n_iter
+        result = minimise_newton(own.with_objective(Huber(current[:, None])), theta, table, 6)
+        theta, n_iter = result.theta, n_iter + result.n_iter
+        current = np.maximum(delta, current / 4.0)
+
+
+def _one_problem_per_start(problem, rows):
+    """Repeat the replicates so that each start has its own row, and may have its own transition."""
+    weight = problem.weight if len(problem.weight) == 1 else problem.weight[rows]
+    y = problem.y if len(problem.y) == 1 else problem.y[rows]
+    return replace(problem, weight=weight, y=y)
+
+
+def project_starts(problem, exponents, rows):
+    """Return starts with the best levels for given exponents, under squared error.
+
+    Parameters
+    ----------
+    problem : Problem
+    exponents : ndarray of shape (n, 2)
+        alpha and beta of every start.
+    rows : ndarray of int of shape (n,)
+
+    Returns
+    -------
+    ndarray of shape (n, p)
+    """
+    y = problem.y if len(problem.y) == 1 else problem.y[rows]
+    weight = problem.weight if len(problem.weight) == 1 else problem.weight[rows]
+    if problem.on == "log":
+        weight = weight / y**2
+    levels, _ = solve_levels(
+        np.exp(-exponents[:, :1] * problem.x), np.exp(-exponents[:, 1:] * problem.z), y, weight
+    )
+    return _from_levels(problem, levels, exponents)
+
+
+def default_starts(problem):
+    """Return starts from a grid of exponents whose levels are closed form.
+
+    The cells are the local minima of the squared error, and those with the lowest value of the
+    objective itself, which may differ where there are outliers.
+
+    Returns
+    -------
+    theta : ndarray of shape (n, p)
+    rows : ndarray of int of shape (n,)
+    """
+    starts = [_starts_of_one(problem, row) for row in range(problem.n_problems)]
+    rows = np.repeat(np.arange(len(starts)), [len(start) for start in starts])
+    return np.concatenate(starts), rows
+
+
+def _starts_of_one(problem, row):
+    law = problem.law
+    y = problem.loss_of(row)
+    weight = problem.weight_of(row)
+    if law.name == "kaplan":
+        return _kaplan_starts(problem, y, weight, row)
+    if not law.data_term:
+        return _power_starts(problem, y, weight)
+    squared = weight / y**2 if problem.on == "log" else weight
+    size = np.exp(-_EXPONENTS[:, None] * problem.x)
+    data = np.exp(-_EXPONENTS[:, None] * problem.z)
+    levels, rss = grid_levels(size, data, y, squared)
+    if law.name == "tied":
+        rss = np.where(np.eye(len(rss), dtype=bool), rss, np.inf)
+    cells = _local_minima(rss)[: _MOST_STARTS // 2]
+    if not isinstance(problem.objective, Squared):
+        cells = cells + _best_cells(problem, size, data, levels, rss, y, weight)
+    cells = np.array(list(dict.fromkeys(cells)))
+    exponents = _EXPONENTS[cells]
+    theta = _from_levels(problem, levels[cells[:, 0], cells[:, 1]], exponents)
+    if not law.coupled:
+        return theta
+    return np.concatenate([np.column_stack((theta[:, :5], np.full(len(theta), gamma)))
+                           for gamma in _COUPLINGS])
+
+
+def _best_cells(problem, size, data, levels, rss, y, weight):
+    """Return the cells whose projected levels have the lowest value of the objective itself."""
+    i, j = np.nonzero(np.isfinite(rss))
+    chosen = levels[i, j]
+    f = chosen[:, :1] + chosen[:, 1:2] * size[i] + chosen[:, 2:] * data[j]
+    r = np.log(f / y) if problem.on == "log" else f - y
+    size_of_best = np.abs(r[np.argmin(rss[i, j])])
+    delta = float(weight @ size_of_best) / weight.sum()
+    value = (weight * Huber(max(delta, 1e-12)).value(r)).sum(axis=1)
+    order = np.argsort(value, kind="stable")[: _MOST_STARTS // 2]
+    return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
+
+
+def _local_minima(rss):
+    """Cells no worse than their eight neighbours, best first."""
+    padded = np.pad(rss, 1, constant_values=np.inf)
+    n, m = rss.shape
+    neighbours = [padded[1 + di : 1 + di + n, 1 + dj : 1 + dj + m]
+                  for di in (-1, 0, 1) for dj in (-1, 0, 1) if di or dj]
+    lowest = np.isfinite(rss) & (rss <= np.min(neighbours, axis=0))
+    i, j = np.nonzero(lowest)
+    order = np.argsort(rss[i, j], kind="stable")
+    return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
+
+
+def _from_levels(problem, levels, exponents):
+    """Build free parameters from levels at the centre; a vanishing level starts small."""
+    floor = 1e-3 * float(problem.y.min())
+    P, Q = np.maximum(levels[:, 1:], floor).T
+    full = np.column_stack(
+        (levels[:, 0], np.log(P), np.log(Q), exponents, np.ones(len(levels)))
+    )
+    return problem.law.reduce(full)
+
+
+def _power_starts(problem, y, weight):
+    """Return starts of a law in one variable: the best few exponents of a grid."""
+    offset = "E" in problem.law.names
+    squared = weight / y**2 if problem.on == "log" else weight
+    size = np.exp(-_EXPONENTS[:, None] * problem.x)
+    levels, rss = solve_levels(size, np.zeros_like(size), y, squared)
+    E = levels[:, 0] if offset else np.zeros(len(levels))
+    P = np.maximum(levels[:, 1] if offset else levels[:, 0] + levels[:, 1], 1e-3 * y.min())
+    order = np.argsort(rss, kind="stable")[:3]
+    full = np.zeros((len(order), 6))
+    full[:, 0], full[:, 1], full[:, 3] = E[order], np.log(P)[order], _EXPONENTS[order]
+    return problem.law.reduce(full)
+
+
+def _kaplan_starts(problem, y, weight, row):
+    """Return starts of the Kaplan law: given both exponents, ``L**(1/alpha_D)`` is linear."""
+    grid = np.geomspace(0.02, 1.0, 12)
+    candidates = []
+    for beta in grid:
+        power = (y / y.min()) ** (1.0 / beta)
+        size = np.exp(-grid[:, None] / beta * problem.x)
+        data = np.broadcast_to(np.exp(-problem.z), size.shape)
+        levels, _ = _two_levels(size, data, power, weight / power**2)
+        floor = 1e-6 * power.max()
+        a, b = beta * np.log(np.maximum(levels, floor)).T + np.log(y.min())
+        candidates.append(np.column_stack((a, b, grid, np.full(len(grid), beta))))
+    theta = np.concatenate(candidates)
+    value = problem.value(theta, np.full(len(theta), row))
+    return theta[np.argsort(np.nan_to_num(value, nan=np.inf), kind="stable")[:_MOST_STARTS]]
+
+
+def _two_levels(size, data, y, weight):
+    """Non-negative least squares in two unknowns."""
+    ss, sd, dd = ((weight * u * v).sum(axis=1) for u, v in ((size, size), (size, data), (data, data)))
+    sy, dy = (weight * size * y).sum(axis=1), (weight * data * y).sum(axis=1)
+    det = np.maximum(ss * dd - sd * sd, np.finfo(float).tiny)
+    P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
+    P, Q = np.where(Q < 0, sy / ss, P), np.where(P < 0, dy / dd, Q)
+    return np.maximum(np.column_stack((P, Q)), 0.0), det
+
+
+__all__ = ["NewtonResult", "default_starts", "minimise_auto", "project_starts"]

@@ -1,0 +1,111 @@
+"""Variable projection: the best E, P and Q for given exponents, for whole grids and batches."""
+
+import numpy as np
+
+
+def solve_levels(size, data, y, weight):
+    """Non-negative least squares in three unknowns, closed form over its active sets.
+
+    Minimises ``sum(weight * (E + P * size + Q * data - y)**2)`` over E, P, Q >= 0.
+
+    Parameters
+    ----------
+    size, data : ndarray of shape (n, n_runs)
+        The two basis functions of every problem.
+    y, weight : ndarray broadcastable to (n, n_runs)
+
+    Returns
+    -------
+    levels : ndarray of shape (n, 3)
+        E, P, Q.
+    rss : ndarray of shape (n,)
+    """
+    weight = np.broadcast_to(weight, size.shape)
+    total = weight.sum(axis=1)
+    columns = (size, data, np.broadcast_to(y, size.shape))
+    means = [(weight * column).sum(axis=1) / total for column in columns]
+    centred = [column - mean[:, None] for column, mean in zip(columns, means, strict=True)]
+    weighted = [weight * column for column in centred]
+    moment = [
+        [(weighted[i] * centred[j]).sum(axis=1) for j in range(3)] for i in range(3)
+    ]
+    return _solve_active_sets(total, means, moment)
+
+
+def grid_levels(size, data, y, weight):
+    """`solve_levels` for every pair of a grid of exponents, as matrix products.
+
+    Parameters
+    ----------
+    size : ndarray of shape (n_alpha, n_runs)
+        ``exp(-alpha_i x)``.
+    data : ndarray of shape (n_beta, n_runs)
+        ``exp(-beta_j z)``.
+    y : ndarray of shape (n_runs,)
+    weight : ndarray of shape (n_runs,)
+
+    Returns
+    -------
+    levels : ndarray of shape (n_alpha, n_beta, 3)
+    rss : ndarray of shape (n_alpha, n_beta)
+    """
+    total = weight.sum()
+    mean_size, mean_data, mean_y = ((column @ weight) / total for column in (size, data, y))
+    size, data, y = size - mean_size[:, None], data - mean_data[:, None], y - mean_y
+    shape = (len(size), len(data))
+    wy = weight * y
+    cross = (size * weight) @ data.T
+    size_size, data_data = (size * size) @ weight, (data * data) @ weight
+    size_y, data_y = size @ wy, data @ wy
+
+    def by_size(values):
+        return np.broadcast_to(values[:, None], shape)
+
+    def by_data(values):
+        return np.broadcast_to(values, shape)
+
+    moment = [
+        [by_size(size_size), cross, by_size(size_y)],
+        [cross, by_data(data_data), by_data(data_y)],
+        [None, None, float(y @ wy)],
+    ]
+    means = [by_size(mean_size), by_data(mean_data), float(mean_y)]
+    return _solve_active_sets(float(total), means, moment)
+
+
+def _solve_active_sets(total, means, moment):
+    """Best of the active sets, from weighted means and centred moments of (size, data, y)."""
+    (ss, sd, sy), (_, dd, dy), (_, _, yy) = moment
+    mean_s, mean_d, mean_y = means
+    shape = np.shape(sd)
+    best = np.full(shape, np.inf)
+    levels = np.zeros((*shape, 3))
+
+    def offer(E, P, Q, rss):
+        nonlocal best
+        feasible = (E >= 0) & (P >= 0) & (Q >= 0) & (rss < best)
+        best = np.where(feasible, rss, best)
+        for k, value in enumerate((E, P, Q)):
+            levels[..., k] = np.where(feasible, value, levels[..., k])
+
+    with np.errstate(divide="ignore", invalid="ignore"):
+        det = ss * dd - sd * sd
+        P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
+        offer(mean_y - P * mean_s - Q * mean_d, P, Q, np.maximum(yy - P * sy - Q * dy, 0.0))
+        if not np.isfinite(best).all():
+            zero = np.zeros(shape)
+            P, Q = sy / ss, dy / dd
+            offer(mean_y - P * mean_s, P, zero, yy - P * sy)
+            offer(mean_y - Q * mean_d, zero, Q, yy - Q * dy)
+            offer(zero + mean_y, zero, zero, zero + yy)
+            # E = 0: raw moments instead of centred ones.
+            Ss, Sd, Dd = ss + total * mean_s**2, sd + total * mean_s * mean_d, dd + total * mean_d**2
+            Sy, Dy = sy + total * mean_s * mean_y, dy + total * mean_d * mean_y
+            Yy = yy + total * mean_y**2
+            det = Ss * Dd - Sd * Sd
+            P, Q = (Dd * Sy - Sd * Dy) / det, (Ss * Dy - Sd * Sy) / det
+            offer(zero, P, Q, Yy - P * Sy - Q * Dy)
+            P, Q = Sy / Ss, Dy / Dd
+            offer(zero, P, zero, Yy - P * Sy)
+            offer(zero, zero, Q, Yy - Q * Dy)
+    return levels, best

@@ -1,0 +1,113 @@
+"""One entry to every solver: a problem, a solver and starts by name, and what came out."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ._auto import minimise_auto, project_starts
+from ._certificate import certify
+from ._projected import PROJECTED, minimise_projected
+from ._recipes import RECIPES, minimise_recipe
+from ._starts import START_NAMES, make_starts
+
+SOLVER_NAMES = ("auto", *RECIPES)
+# Recipes in raw units are written for the laws their papers fitted.
+_ANY_LAW = {"auto", "l-bfgs-b", "bfgs", "nelder-mead", "basin-hopping", "grid"}
+
+
+class Solution(NamedTuple):
+    """Best end point per replicate.
+
+    `theta` has shape (n_problems, p); `value`, `n_iter`, `n_starts` and `n_agree` (starts within
+    1e-6 of the best objective) have shape (n_problems,).
+    """
+
+    theta: np.ndarray
+    value: np.ndarray
+    n_iter: np.ndarray
+    n_starts: np.ndarray
+    n_agree: np.ndarray
+
+
+def as_generator(random_state):
+    """Return a numpy Generator; an int seeds `numpy.random.default_rng`."""
+    if isinstance(random_state, np.random.Generator | np.random.RandomState):
+        return random_state
+    return np.random.default_rng(random_state)
+
+
+def solve(problem, solver="auto", starts="grid", random_state=None):
+    """Minimise the objective of every replicate from the named starts by the named solver.
+
+    Parameters
+    ----------
+    problem : Problem
+    solver : str
+        One of `SOLVER_NAMES`. With "auto" the levels of a start are replaced by their best values
+        given its exponents.
+    starts : str or ndarray of shape (n_starts, 5)
+        One of `START_NAMES`, or rows of E, A, B, alpha, beta.
+    random_state : int, Generator, RandomState or None
+
+    Returns
+    -------
+    Solution
+    """
+    name = problem.law.name
+    if solver not in _ANY_LAW and name not in ("chinchilla", "tied"):
+        raise ValueError(
+            f"solver={solver!r} is a published recipe for the Chinchilla law; with law={name!r} "
+            f"use one of {sorted(_ANY_LAW)}."
+        )
+    rng = as_generator(random_state)
+    theta, rows = make_starts(problem, starts, rng)
+    if solver != "auto":
+        result, success = minimise_recipe(problem, theta, rows, solver, rng)
+        return _best(problem, result, rows, success)
+    if not (isinstance(starts, str) and starts == "grid") and name in ("chinchilla", "tied"):
+        full = problem.law.expand(theta)
+        theta = project_starts(problem, np.clip(full[:, 3:5], 0.01, 10.0), rows)
+    return _best(problem, minimise_auto(problem, theta, rows), rows)
+
+
+def solve_projected(problem, method, resolution):
+    """Fit by variable projection with a classical outer optimiser, see `minimise_projected`."""
+    result = minimise_projected(problem, method, resolution)
+    return _best(problem, result, np.arange(problem.n_problems))
+
+
+def certificate(problem, solution, row=0):
+    """Certify one replicate of a solution."""
+    return certify(
+        problem, solution.theta[row], row, solution.n_starts[row], solution.n_agree[row]
+    )
+
+
+def _best(problem, result, rows, success=None):
+    """Pick the lowest end point of each replicate; a failed optimiser only if all failed."""
+    n = problem.n_problems
+    value = np.where(np.isfinite(result.value), result.value, np.inf)
+    rank = value if success is None else np.where(success, value, value + 1e280)
+    order = np.lexsort((rank, rows))
+    chosen = order[np.searchsorted(rows[order], np.arange(n))]
+    best = value[chosen]
+    close = value <= best[rows] * (1 + 1e-6) + problem.rounding(rows)
+    return Solution(
+        theta=result.theta[chosen],
+        value=best,
+        n_iter=np.maximum(result.n_iter[chosen], 1),
+        n_starts=np.bincount(rows, minlength=n),
+        n_agree=np.bincount(rows, weights=close, minlength=n).astype(int),
+    )
+
+
+__all__ = [
+    "PROJECTED",
+    "SOLVER_NAMES",
+    "START_NAMES",
+    "Solution",
+    "as_generator",
+    "certificate",
+    "solve",
+    "solve_projected",
+]
