@@ -286,8 +286,8 @@ class ChinchillaApproach2(FrontierLaw):
             if "outside" in listed:
                 remedy += ", or pass require_interior=False"
             raise ValueError(
-                f"{type(self).__name__} needs at least two budgets with a minimum, but {left} of "
-                f"{len(names)} has one. {listed}{'. ' if listed else ''}{remedy}."
+                f"{type(self).__name__} needs at least two budgets with a minimum, but of "
+                f"{len(names)} only {left} have one. {listed}{'. ' if listed else ''}{remedy}."
             )
         if excluded:
             warnings.warn(

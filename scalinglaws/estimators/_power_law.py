@@ -25,8 +25,10 @@ class PowerLaw(SurfaceFit):
         Whether there is an irreducible loss E; without it, the law is a line in log-log.
     loss : {"huber", "squared", "absolute"}, default="huber"
         Function of the residuals whose weighted sum is minimised.
-    delta : float or "auto", default=1e-3
-        Transition of the Huber function, see `ChinchillaApproach3`.
+    delta : float or "auto", default="auto"
+        Transition of the Huber function. A fixed one far below the scatter leaves the optimum
+        undetermined where several runs share a value of x, hence "auto": 1.345 robust standard
+        deviations of the residuals.
     on : {"log", "loss"}, default="log"
         Whether residuals are differences of log losses or of losses.
 
@@ -91,7 +93,7 @@ class PowerLaw(SurfaceFit):
         "on": [StrOptions({"log", "loss"})],
     }
 
-    def __init__(self, variable="C", *, offset=True, loss="huber", delta=1e-3, on="log"):
+    def __init__(self, variable="C", *, offset=True, loss="huber", delta="auto", on="log"):
         self.variable = variable
         self.offset = offset
         self.loss = loss

@@ -41,7 +41,9 @@ def robust_covariance(problem, theta, row=0):
     residual = problem.residuals(theta[None], np.array([row]))[0]
     jacobian = problem.jacobian(theta[None])[0][free]
     stiffness = _stiffness(problem.objective, residual, weight, p)
-    force = problem.objective.derivative(residual)
+    # At the vertex of an absolute fit some residuals are zero up to rounding; |psi| is 1 there too.
+    smooth = problem.objective.smooth
+    force = problem.objective.derivative(residual) if smooth else np.ones_like(residual)
     scale = np.sqrt((jacobian**2 * weight * stiffness).sum(axis=1))
     if not (scale > 0).all():
         return covariance

@@ -78,7 +78,34 @@ def minimise_newton(problem, theta, rows, max_iter=200, tol=1e-15):
             fresh = problem.expansion(theta[live[better]], rows[live[better]])
             for part, new_part in zip(expansion, fresh, strict=True):
                 part[better] = new_part
-    return NewtonResult(theta, value, n_iter)
+    return NewtonResult(*_polish(problem, theta, value, rows), n_iter)
+
+
+def _polish(problem, theta, value, rows, n_steps=2):
+    """Take undamped steps that shrink the gradient where the objective no longer resolves them."""
+    law = problem.law
+    near = np.flatnonzero(np.isfinite(value))
+    for _ in range(n_steps if len(near) else 0):
+        gradient, hessian, scale, _ = problem.expansion(theta[near], rows[near])
+        step, before = _newton_step(theta[near], gradient, hessian, scale, law)
+        small = np.abs(step).max(axis=1) < 1e-4
+        near, step, before = near[small], step[small], before[small]
+        if not len(near):
+            break
+        candidate = np.clip(theta[near] + step, law.lower, law.upper)
+        _, after = _newton_step(candidate, *problem.expansion(candidate, rows[near])[:3], law)
+        better = after < before
+        near, candidate = near[better], candidate[better]
+        theta[near], value[near] = candidate, problem.value(candidate, rows[near])
+    return theta, value
+
+
+def _newton_step(theta, gradient, hessian, scale, law):
+    """Return the undamped step and the length of the scaled gradient."""
+    step = _damped_step(theta, gradient, hessian, scale, np.zeros(len(theta)), law.lower, law.upper)
+    free = free_parameters(theta, gradient, law.lower, law.upper)
+    g = scaled_model(gradient, hessian, scale, free)[0]
+    return step[0], np.linalg.norm(g, axis=1)
 
 
 def free_parameters(theta, gradient, lower, upper):

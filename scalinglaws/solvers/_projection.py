@@ -108,4 +108,5 @@ def _solve_active_sets(total, means, moment):
             P, Q = Sy / Ss, Dy / Dd
             offer(zero, P, zero, Yy - P * Sy)
             offer(zero, zero, Q, Yy - Q * Dy)
+            offer(zero, zero, zero, zero + Yy)
     return levels, best

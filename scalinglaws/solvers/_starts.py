@@ -109,8 +109,9 @@ def _named(problem, name, rng):
         build, keep, count = _RECIPES[name]
         table = build()
     log_A, log_B, log_E, alpha, beta = table.T
-    theta = problem.from_natural(np.exp(log_E), log_A, log_B, alpha, beta)
-    if problem.law.name == "tied":
+    tied = problem.law.name == "tied"
+    theta = problem.from_natural(np.exp(log_E), log_A, log_B, alpha, alpha if tied else beta)
+    if tied:
         theta = np.unique(theta, axis=0)
     if keep == "random":
         return theta[rng.permutation(len(theta))[:count]]

@@ -1,0 +1,1 @@
+"""Tables of runs that ship with the package; see README.md beside this file."""

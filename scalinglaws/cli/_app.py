@@ -1,0 +1,261 @@
+"""The commands; what they need is imported when they run, so that --help is quick."""
+
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from ._errors import InputError
+from ._methods import METHODS
+
+# typer ships its own click since 0.20 and took the installed one before.
+_UsageError = typer.BadParameter.__mro__[1]
+
+
+class ColumnsCommand(TyperCommand):
+    """A command whose --columns takes several KEY=NAME after one flag."""
+
+    def parse_args(self, ctx, args):
+        """Repeat the flag before every further KEY=NAME, then parse as usual."""
+        return super().parse_args(ctx, _repeat_columns(args))
+
+
+def _repeat_columns(args):
+    repeated, taking = [], False
+    for position, arg in enumerate(args):
+        if arg == "--":
+            return repeated + list(args[position:])
+        pair = re.match(r"[A-Za-z_]\w*=", arg) and not Path(arg).exists()
+        if taking and pair and repeated[-1] != "--columns":
+            repeated.append("--columns")
+        taking = bool(arg.startswith("--columns") or (taking and pair))
+        repeated.append(arg)
+    return repeated
+
+
+def _positive(value):
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise typer.BadParameter(f"{value:g} is not a positive number of FLOPs, such as 1e24.")
+    return value
+
+
+RunsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="RUNS",
+        help="Table of runs: CSV, TSV, Parquet, JSON Lines or JSON, one row per run.",
+        show_default=False,
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KEY=NAME ...",
+        help="Names of your columns for N (parameters), D (tokens), C (FLOPs), loss, run, budget, "
+        "seed or step. D is derived from C / (6 N) where it is absent.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    float | None,
+    typer.Option(
+        metavar="FLOPS",
+        callback=_positive,
+        help="Compute of the planned run; by default ten times the largest in the table.",
+        show_default=False,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Folder for fits.csv, isoflop.png, allocation.png and residuals.png.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object to stdout, and nothing else there.")
+]
+
+app = typer.Typer(
+    help="Fit neural scaling laws to tables of training runs, and know how far to trust the fit.",
+    epilog="Start with: scalinglaws demo",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(value):
+    if value:
+        from .. import __version__
+
+        typer.echo(f"scalinglaws {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Log what is done to stderr.")
+    ] = False,
+):
+    if verbose:
+        import logging
+
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("scalinglaws").setLevel(logging.INFO)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(epilog="Example: scalinglaws demo --target-compute 1e24 --out demo-output")
+def demo(
+    target_compute: Target = 1e24,
+    out: Out = Path("demo-output"),
+    as_json: AsJson = False,
+):
+    """Fit every method to the table that ships with the package and compare them."""
+    from ..datasets import load_sweep
+    from ..surfaces import ChinchillaSurface
+    from ._run import compare_methods
+
+    sweep = load_sweep()
+    synthetic = sweep.frame.attrs["source"] == "synthetic"
+    compare_methods(
+        sweep.frame,
+        source=f"embedded table: {sweep.DESCR.splitlines()[0]}",
+        target=target_compute,
+        out=out,
+        as_json=as_json,
+        # The law that the synthetic table is drawn from, see its DESCR.
+        truth=ChinchillaSurface.published("besiroglu2024") if synthetic else None,
+    )
+
+
+@app.command(
+    cls=ColumnsCommand,
+    epilog='Example: scalinglaws fit runs.csv --target-compute 1e24 --columns N="Model Size" '
+    'C="Training FLOP"',
+)
+def fit(
+    runs: RunsFile,
+    target_compute: Target = None,
+    columns: Columns = None,
+    method: Annotated[
+        str,
+        typer.Option(
+            metavar="METHOD",
+            help=f"One of {', '.join(METHODS)}; or all, which is the command compare.",
+        ),
+    ] = "approach3",
+    out: Out = None,
+    as_json: AsJson = False,
+):
+    """Fit one method: the law with intervals, the certificate, the compute-optimal run."""
+    from ._run import compare_methods, fit_method
+
+    if method != "all" and method not in METHODS:
+        raise typer.BadParameter(
+            f"{method!r} is not one of {', '.join(METHODS)}, all.", param_hint="'--method'"
+        )
+    frame, target = _read(runs, columns, target_compute)
+    if method == "all":
+        compare_methods(frame, source=str(runs), target=target, out=out, as_json=as_json)
+    else:
+        fit_method(method, frame, source=str(runs), target=target, out=out, as_json=as_json)
+
+
+@app.command(
+    cls=ColumnsCommand,
+    epilog="Example: scalinglaws compare runs.csv --target-compute 1e24 --out comparison",
+)
+def compare(
+    runs: RunsFile,
+    target_compute: Target = None,
+    columns: Columns = None,
+    out: Out = None,
+    as_json: AsJson = False,
+):
+    """Fit every method and put them side by side; one that cannot run says why."""
+    from ._run import compare_methods
+
+    frame, target = _read(runs, columns, target_compute)
+    compare_methods(frame, source=str(runs), target=target, out=out, as_json=as_json)
+
+
+@app.command(epilog="Example: scalinglaws datasets besiroglu2024 --download")
+def datasets(
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="[list|path|NAME]",
+            help="list: all tables. path: the folders they are read from. NAME: all about one.",
+            show_default=False,
+        ),
+    ] = "list",
+    download: Annotated[
+        bool, typer.Option("--download", help="Download NAME to the cache if it is not there.")
+    ] = False,
+    as_json: AsJson = False,
+):
+    """List the published tables that can be fetched, and the one that ships."""
+    from ._datasets import show_datasets
+
+    show_datasets(what, download, as_json)
+
+
+def _read(path, columns, target):
+    """Read the user's table; return it with the target compute."""
+    from ._run import read_table
+
+    mapping = {}
+    for pair in columns or ():
+        key, equals, name = pair.partition("=")
+        if not equals or not key or not name:
+            raise InputError(f'--columns takes KEY=NAME, such as N="Model Size"; got {pair!r}.')
+        if key in mapping:
+            raise InputError(f"--columns names {key} twice: {mapping[key]!r} and {name!r}.")
+        mapping[key] = name
+    frame = read_table(path, mapping)
+    return frame, target or 10.0 * float(frame["C"].max())
+
+
+def main(argv=None):
+    """Run the command line and exit: 0 if done, 2 with one line on stderr if the input is bad.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments without the program's name; by default those of the process.
+    """
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=argv, prog_name="scalinglaws", standalone_mode=False)
+    except _UsageError as error:
+        _refuse(error.format_message())
+    except InputError as error:
+        _refuse(str(error))
+    except typer.Abort:
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output has gone (| head); nothing is left to say, not even at exit.
+        sys.stdout = None
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _refuse(message):
+    line = " ".join(message.split())
+    sys.stderr.write(f"scalinglaws: {line}\n")
+    sys.exit(2)

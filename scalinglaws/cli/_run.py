@@ -1,0 +1,173 @@
+"""What fit, compare and demo do: read, fit, print, write."""
+
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from ..plotting._units import format_count, format_flops
+from ._errors import InputError, users_input
+from ._files import write_all
+from ._methods import METHODS, collected, merge_notes, prepare, run_methods
+from ._report import (
+    allocations,
+    certificate_lines,
+    comparison,
+    estimates,
+    further_parameters,
+    record,
+    shortened,
+    to_json,
+)
+
+# Where the output is a file or a pipe, a line is as long as the table needs.
+_PIPE_WIDTH = 240
+
+
+def read_table(path, columns):
+    """Read the user's table; its notes and the warnings about it end up in ``attrs["notes"]``."""
+    from ..datasets import read_runs
+
+    warned = []
+    with users_input(ValueError, OSError, ImportError), collected(warned):
+        frame = read_runs(path, columns=columns)
+    frame.attrs["notes"] = [*frame.attrs["notes"], *warned]
+    return frame
+
+
+def compare_methods(frame, *, source, target, out=None, as_json=False, truth=None):
+    """Fit all methods to a table, print the comparison and write the files."""
+    runs, notes = _prepare(frame, out)
+    with _progress(len(METHODS)) as advance:
+        fits = run_methods(METHODS, runs, target, advance)
+    if all(fit.estimator is None for fit in fits):
+        reasons = "; ".join(f"{fit.name}: {fit.error}" for fit in fits)
+        raise InputError(f"no method can be fitted to {source}. {reasons}")
+    found = merge_notes(fits)
+    files = _write(out, fits, runs, target, truth)
+    if as_json:
+        _print_json(source, frame, target, notes + found, fits, files)
+        return
+    console = output()
+    _print_source(console, source, frame)
+    _print_notes(console, notes)
+    for table in comparison(fits, target, console, truth):
+        console.print(table)
+    for line in further_parameters(fits):
+        say(console, line)
+    for fit in fits:
+        if fit.error:
+            say(console, f"{fit.name} was not run: {shortened(fit.error)}")
+    _print_notes(console, found)
+    say(console, "Certified: the gradient vanishes and the curvature is positive, whatever the "
+          "optimiser said. Objectives compare within one method only.")  # fmt: skip
+    _print_files(console, files)
+
+
+def fit_method(method, frame, *, source, target, out=None, as_json=False):
+    """Fit one method to a table, print it in detail and write the files."""
+    runs, notes = _prepare(frame, out)
+    with _progress(1) as advance:
+        (fit,) = run_methods([method], runs, target, advance)
+    if fit.estimator is None:
+        raise InputError(f"{source}: {fit.name} cannot be fitted: {fit.error}")
+    files = _write(out, [fit], runs, target)
+    if as_json:
+        _print_json(source, frame, target, notes + fit.notes, [fit], files)
+        return
+    console = output()
+    _print_source(console, source, frame)
+    _print_notes(console, notes)
+    if hasattr(fit.estimator, "summary"):
+        console.print(estimates(fit))
+    for line in certificate_lines(fit):
+        say(console, line)
+    console.print()
+    largest = float(fit.estimator.C_range_[1])
+    budgets = {largest: "largest in the table", 10 * largest: "ten times that"}
+    console.print(allocations(fit, budgets | {target: "target"}))
+    _print_notes(console, fit.notes)
+    _print_files(console, files)
+
+
+def _prepare(frame, out):
+    if out is not None:
+        with users_input(OSError, prefix="cannot write to --out: "):
+            out.mkdir(parents=True, exist_ok=True)
+    runs = prepare(frame)
+    return runs, [*frame.attrs.get("notes", ()), *runs.notes]
+
+
+def _write(out, fits, runs, target, truth=None):
+    if out is None:
+        return []
+    rows = [record(fit, target) for fit in fits]
+    with users_input(OSError, prefix="cannot write to --out: "):
+        return write_all(out, fits, runs, target, rows, truth)
+
+
+def output():
+    """Return the console for stdout, wide where it is no terminal."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=_PIPE_WIDTH)
+
+
+@contextmanager
+def _progress(total):
+    """Show a progress bar on stderr while fitting, if someone is there to see it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"))
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as progress:
+        task = progress.add_task("", total=total)
+        yield lambda done, name: progress.update(task, completed=done, description=name)
+
+
+def _print_source(console, source, frame):
+    spans = [
+        f"N {format_count(frame['N'].min())} to {format_count(frame['N'].max())}",
+        f"D {format_count(frame['D'].min())} to {format_count(frame['D'].max())} tokens",
+        f"C {format_flops(frame['C'].min())} to {format_flops(frame['C'].max())}",
+    ]
+    say(console, f"{source}: {len(frame)} rows, {', '.join(spans)}")
+
+
+def _print_notes(console, notes):
+    for note in notes:
+        say(console, f"Note: {shortened(note)}")
+
+
+def _print_files(console, files):
+    if files:
+        names = ", ".join(path.name for path in files)
+        say(console, f"Written to {files[0].parent}: {names}")
+
+
+def say(console, text, markup=False):
+    """Print text as it is, without wrapping lines."""
+    console.print(text, markup=markup, soft_wrap=True)
+
+
+def _print_json(source, frame, target, notes, fits, files):
+    content = {
+        "source": source,
+        "n_rows": len(frame),
+        "target_compute": target,
+        "notes": notes,
+        "fits": [record(fit, target) | _intervals(fit) for fit in fits],
+        "files": [str(path) for path in files],
+    }
+    json_line(content)
+
+
+def json_line(content):
+    """Print an object as JSON to stdout."""
+    print(to_json(content))
+
+
+def _intervals(fit):
+    if not hasattr(fit.estimator, "conf_int"):
+        return {}
+    return {"intervals": fit.estimator.conf_int().to_dict(orient="index")}

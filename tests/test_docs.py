@@ -1,0 +1,84 @@
+"""What the documentation promises: pages that links lead to, and numbers that it states."""
+
+import inspect
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import scalinglaws
+from scalinglaws import ChinchillaApproach3, datasets, plotting, surfaces
+from scalinglaws.datasets import fetch_besiroglu2024
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+ESTIMATORS = [name for name in scalinglaws.__all__ if hasattr(getattr(scalinglaws, name), "fit")]
+
+
+@pytest.fixture(scope="module")
+def html():
+    """Return the folder of the built pages."""
+    folder = DOCS / "_build" / "html"
+    if not (folder / "index.html").is_file():
+        pytest.skip("documentation is not built: run make docs")
+    return folder
+
+
+def test_there_are_six_estimators():
+    assert len(ESTIMATORS) >= 6
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_documentation_link_of_an_estimator_leads_to_a_page(html, name):
+    """The "?" of the HTML representation must open a page that exists and documents `fit`."""
+    link = getattr(scalinglaws, name)()._get_doc_link()
+    path = link.removeprefix("https://scalinglaws.readthedocs.io/en/latest/")
+    assert path == f"generated/scalinglaws.{name}.html"
+    page = (html / path).read_text()
+    assert f"scalinglaws.{name}.fit" in page
+    assert f"scalinglaws.{name}.optimal_allocation" in page or name == "PowerLaw"
+
+
+def test_every_script_of_the_gallery_has_a_page(html):
+    scripts = sorted((ROOT / "examples").glob("plot_*.py"))
+    assert len(scripts) >= 3
+    for script in scripts:
+        assert (html / "auto_examples" / f"{script.stem}.html").is_file()
+
+
+@pytest.mark.parametrize("module", [scalinglaws, surfaces, datasets, plotting])
+def test_api_page_lists_every_public_name(module):
+    listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))
+    public = {
+        name
+        for name in module.__all__
+        if inspect.isclass(getattr(module, name)) or inspect.isfunction(getattr(module, name))
+    }
+    assert public - listed == set()
+
+
+def test_readme_python_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "alpha" in printed
+    assert "certified" in printed
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_local_links_lead_to_files(page):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text())
+    missing = [link for link in links if not (ROOT / link).exists()]
+    assert missing == []
+
+
+def test_user_guide_numbers_on_the_digitised_runs(upstream):
+    """Share of residuals within delta, and what the five largest losses do to the exponent."""
+    all_runs = fetch_besiroglu2024(subset="all", data_home=upstream)
+    assert round(ChinchillaApproach3().fit(all_runs.data, all_runs.target).a_, 3) == 0.565
+    as_published = fetch_besiroglu2024(subset="paper", data_home=upstream)
+    fit = ChinchillaApproach3().fit(as_published.data, as_published.target)
+    assert round(fit.a_, 3) == 0.514
+    residuals = np.log(as_published.target) - np.log(fit.predict(as_published.data))
+    assert 0.1 < np.mean(np.abs(residuals) < 1e-3) < 0.2
