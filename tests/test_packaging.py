@@ -97,6 +97,6 @@ def test_workflows_and_ci_call_verbs_that_the_makefile_has():
     called = {
         verb
         for script in scripts
-        for verb in re.findall(r"^\s*(?:- run: )?make ([a-z]+)", script.read_text(), flags=re.M)
+        for verb in re.findall(r"^(?:.*(?:run:|\")|) *make ([a-z]+)", script.read_text(), re.M)
     }
     assert {"lint", "test", "docs", "demo", "examples"} <= called <= verbs

@@ -27,7 +27,7 @@ class ChinchillaApproach3(SurfaceFit):
         estimate is ``loss="absolute"``.)
     delta : float or "auto", default=1e-3
         Transition of the Huber function. "auto" ties it to the spread of the residuals: 1.345
-        robust standard deviations of the least-absolute-deviations fit.
+        robust standard deviations, iterated with the fit.
     on : {"log", "loss"}, default="log"
         Whether residuals are differences of log losses or of losses.
     solver : str, default="auto"

@@ -80,7 +80,7 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
         reach = C.max() / self.C_range_[1]
         if reach > 100:
             warnings.warn(
-                f"C={C.max():.3g} is {reach:.3g} times the largest compute in the data "
+                f"C={C.max():.3g} is {reach:,.0f} times the largest compute in the data "
                 f"({self.C_range_[1]:.3g}); check the extrapolation before you rely on it.",
                 DataQualityWarning,
                 stacklevel=2,

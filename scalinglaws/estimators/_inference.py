@@ -9,9 +9,8 @@ from sklearn.utils.validation import check_is_fitted
 class IntervalMixin:
     """Adds `summary` and `conf_int` to an estimator that sets `_estimates_` at fit.
 
-    `_estimates_` is a DataFrame with one row per quantity and the columns estimate, std_err and
-    log_scale (whether the interval is symmetric in the logarithm); `_dof_` the residual degrees
-    of freedom.
+    `_estimates_` holds names, values, standard errors and the names whose intervals are symmetric
+    in the logarithm; `_dof_` the residual degrees of freedom.
     """
 
     def summary(self, confidence_level=0.95):
@@ -28,7 +27,10 @@ class IntervalMixin:
             for parameters at a bound and where no degrees of freedom are left.
         """
         interval = self.conf_int(confidence_level=confidence_level)
-        return self._estimates_[["estimate", "std_err"]].join(interval)
+        _, values, errors, _ = self._estimates_
+        interval.insert(0, "estimate", np.asarray(values, dtype=float))
+        interval.insert(1, "std_err", np.asarray(errors, dtype=float))
+        return interval
 
     def conf_int(self, method="wald", confidence_level=0.95):
         """Return confidence intervals of the parameters.
@@ -55,23 +57,13 @@ class IntervalMixin:
             raise ValueError(f"method must be 'wald', got {method!r}.")
         if not 0 < confidence_level < 1:
             raise ValueError(f"confidence_level must lie in (0, 1), got {confidence_level!r}.")
-        estimate, error = self._estimates_["estimate"], self._estimates_["std_err"]
-        quantile = stats.t.ppf(0.5 + confidence_level / 2, max(self._dof_, 1))
-        with np.errstate(over="ignore"):
-            factor = np.exp(quantile * error / estimate)
-        logarithmic = self._estimates_["log_scale"]
-        low = np.where(logarithmic, estimate / factor, estimate - quantile * error)
-        high = np.where(logarithmic, estimate * factor, estimate + quantile * error)
-        return pd.DataFrame({"ci_low": low, "ci_high": high}, index=self._estimates_.index)
-
-
-def estimates_table(names, values, errors, log_scale=()):
-    """Build the table that `IntervalMixin` reads."""
-    return pd.DataFrame(
-        {
-            "estimate": np.asarray(values, dtype=float),
-            "std_err": np.asarray(errors, dtype=float),
-            "log_scale": [name in log_scale for name in names],
-        },
-        index=pd.Index(names, name="parameter"),
-    )
+        names, estimate, error, positive = self._estimates_
+        estimate, error = np.asarray(estimate, dtype=float), np.asarray(error, dtype=float)
+        logarithmic = np.isin(names, positive)
+        width = stats.t.ppf(0.5 + confidence_level / 2, max(self._dof_, 1)) * error
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            factor = np.exp(np.where(logarithmic, width / estimate, 0.0))
+        low = np.where(logarithmic, estimate / factor, estimate - width)
+        high = np.where(logarithmic, estimate * factor, estimate + width)
+        index = pd.Index(names, name="parameter")
+        return pd.DataFrame({"ci_low": low, "ci_high": high}, index=index)

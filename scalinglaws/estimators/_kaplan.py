@@ -5,9 +5,8 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..inference import delta_method, propagate, robust_covariance
+from ..inference import propagate, robust_covariance
 from ..surfaces import KaplanSurface
-from ._inference import estimates_table
 from ._surface_fit import SurfaceFit
 
 
@@ -123,23 +122,24 @@ class KaplanLaw(SurfaceFit):
             setattr(self, f"{name}_", value)
         self.surface_ = KaplanSurface(**values)
         self.a_, self.b_ = float(self.surface_.a), float(self.surface_.b)
-        inner = robust_covariance(problem, theta)
+        slope = np.array([0.0, 0.0, -alpha_D, alpha_N]) / (alpha_N + alpha_D) ** 2
         jacobian = np.array(
             [
                 [Nc / alpha_N, 0.0, -Nc * a / alpha_N**2, 0.0],
                 [0.0, Dc / alpha_D, 0.0, -Dc * b / alpha_D**2],
                 [0.0, 0.0, 1.0, 0.0],
                 [0.0, 0.0, 0.0, 1.0],
+                slope,
+                -slope,
             ]
         )
-        self.covariance_ = propagate(inner, jacobian)
-        slope = np.array([0.0, 0.0, -alpha_D, alpha_N]) / (alpha_N + alpha_D) ** 2
-        error_a = float(delta_method(inner, slope))
-        self._estimates_ = estimates_table(
+        covariance = propagate(robust_covariance(problem, theta), jacobian)
+        self.covariance_ = covariance[:-2, :-2]
+        self._estimates_ = (
             [*values, "a", "b"],
             [*values.values(), self.a_, self.b_],
-            [*delta_method(inner, jacobian), error_a, error_a],
-            log_scale=("Nc", "Dc"),
+            np.sqrt(np.diagonal(covariance)),
+            ("Nc", "Dc"),
         )
         self._certify(problem, solution)
         return self

@@ -5,9 +5,8 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..inference import delta_method, propagate, robust_covariance
+from ..inference import propagate, robust_covariance
 from ..surfaces import PowerLawCurve
-from ._inference import estimates_table
 from ._surface_fit import SurfaceFit
 
 
@@ -132,14 +131,13 @@ class PowerLaw(SurfaceFit):
         for name in ("A", "alpha", "E"):
             setattr(self, f"{name}_", natural[name])
         self.curve_ = PowerLawCurve(self.A_, self.alpha_, self.E_)
-        inner = robust_covariance(problem, theta)
         jacobian = problem.natural_jacobian(theta)[[1, 3, 0][: len(names)]]
-        self.covariance_ = propagate(inner, jacobian)
-        self._estimates_ = estimates_table(
+        self.covariance_ = propagate(robust_covariance(problem, theta), jacobian)
+        self._estimates_ = (
             names,
             [natural[name] for name in names],
-            delta_method(inner, jacobian),
-            log_scale=("A",),
+            np.sqrt(np.diagonal(self.covariance_)),
+            ("A",),
         )
         self._certify(problem, solution)
         return self

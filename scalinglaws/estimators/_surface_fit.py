@@ -5,12 +5,12 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..inference import delta_method, propagate, robust_covariance
+from ..inference import propagate, robust_covariance
 from ..objectives import Huber, make_objective
-from ..solvers import Problem, certificate, solve
+from ..solvers import Problem, certificate, minimise_auto, solve
 from ..surfaces import ChinchillaSurface, GeneralizedSurface
 from ._base import BaseScalingLaw
-from ._inference import IntervalMixin, estimates_table
+from ._inference import IntervalMixin
 
 # 95 % efficiency under normal residuals (Huber 1964).
 _HUBER_EFFICIENT = 1.345
@@ -61,18 +61,18 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
         for name in names:
             setattr(self, f"{name}_", natural[name])
         self.a_, self.b_ = float(self.surface_.a), float(self.surface_.b)
-        inner = robust_covariance(problem, theta)
-        jacobian = problem.natural_jacobian(theta)[: len(names)]
-        errors = delta_method(inner, jacobian)
-        self.covariance_ = propagate(inner, jacobian)
         alpha, beta = natural["alpha"], natural["beta"]
+        jacobian = problem.natural_jacobian(theta)[: len(names)]
         slope = (alpha * jacobian[4] - beta * jacobian[3]) / (alpha + beta) ** 2
-        error_a = float(delta_method(inner, slope))
-        self._estimates_ = estimates_table(
+        covariance = propagate(
+            robust_covariance(problem, theta), np.concatenate((jacobian, [slope, -slope]))
+        )
+        self.covariance_ = covariance[:-2, :-2]
+        self._estimates_ = (
             [*names, "a", "b"],
-            [*(natural[name] for name in names), self.a_, self.b_],
-            [*errors, error_a, error_a],
-            log_scale=("A", "B"),
+            [*natural.values(), self.a_, self.b_],
+            np.sqrt(np.diagonal(covariance)),
+            ("A", "B"),
         )
         self._certify(problem, solution)
 
@@ -95,14 +95,29 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
         return self.surface_.optimal_allocation(C)
 
 
-def _automatic_delta(problem):
-    """Huber transition at 1.345 robust standard deviations of the least-absolute residuals."""
-    absolute = problem.with_objective(make_objective("absolute", None))
-    theta = solve(absolute).theta
-    size = np.abs(absolute.residuals(theta, np.zeros(1, dtype=int))[0])
-    order = np.argsort(size)
-    half = np.cumsum(problem.weight[0][order])
-    # A fit of p parameters interpolates p runs; their zero residuals say nothing of the spread.
-    median = size[order][np.searchsorted(half, 0.5 * (half[-1] + problem.law.n_parameters))]
+def _automatic_delta(problem, max_iter=10):
+    """Huber transition at 1.345 robust standard deviations of the residuals, iterated.
+
+    It starts from least squares, whose median residual outliers hardly move, and refits: unlike
+    least absolute deviations, every step has one optimum, so that the answer cannot depend on the
+    order of the runs.
+    """
+    rows = np.zeros(1, dtype=int)
+    theta = solve(problem.with_objective(make_objective("squared", None))).theta
     smallest = 1e3 * np.finfo(float).eps * np.abs(problem.target).max()
-    return max(_HUBER_EFFICIENT * 1.4826 * float(median), float(smallest))
+    delta = np.inf
+    for _ in range(max_iter):
+        size = np.abs(problem.residuals(theta, rows)[0])
+        spread = 1.4826 * _weighted_median(size, problem.weight[0], problem.law.n_parameters)
+        previous, delta = delta, max(_HUBER_EFFICIENT * spread, smallest)
+        if abs(delta - previous) <= 1e-6 * delta:
+            break
+        theta = minimise_auto(problem.with_objective(Huber(delta)), theta, rows).theta
+    return float(delta)
+
+
+def _weighted_median(values, weight, n_fitted):
+    """Median of the values beyond `n_fitted` that a fit may have driven to zero."""
+    order = np.argsort(values)
+    reached = np.cumsum(weight[order])
+    return values[order][np.searchsorted(reached, 0.5 * (reached[-1] + n_fitted))]

@@ -22,7 +22,8 @@ def robust_covariance(problem, theta, row=0):
     Returns
     -------
     ndarray of shape (p, p)
-        NaN where a parameter is at a bound, or where there are no degrees of freedom.
+        NaN where a parameter is at a bound, and everywhere where there are no degrees of freedom
+        or the runs do not determine the parameters.
 
     References
     ----------
@@ -48,7 +49,12 @@ def robust_covariance(problem, theta, row=0):
     if not (scale > 0).all():
         return covariance
     jacobian = jacobian / scale[:, None]
-    bread = np.linalg.pinv((jacobian * (weight * stiffness)) @ jacobian.T, rcond=1e-14, hermitian=True)
+    try:
+        bread = np.linalg.inv((jacobian * (weight * stiffness)) @ jacobian.T)
+    except np.linalg.LinAlgError:
+        return covariance
+    if not (np.diag(bread) > 0).all():
+        return covariance
     meat = (jacobian * (weight * force**2)) @ jacobian.T * (n_runs / (n_runs - p))
     covariance[np.ix_(free, free)] = bread @ meat @ bread / np.outer(scale, scale)
     return covariance

@@ -1,5 +1,6 @@
 """How a law is fitted: arrays in, arrays out, for one problem or a batch of replicates."""
 
+from ._auto import minimise_auto
 from ._certificate import Certificate, certify
 from ._problem import Problem
 from ._solve import (
@@ -23,6 +24,7 @@ __all__ = [
     "as_generator",
     "certificate",
     "certify",
+    "minimise_auto",
     "solve",
     "solve_projected",
 ]

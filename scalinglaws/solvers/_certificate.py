@@ -22,8 +22,8 @@ class Certificate:
     converged : bool
         Whether the point is stationary, curved upward and inside the law's range.
     gradient_norm : float
-        Largest component of the gradient, as a share of the sum of the absolute contributions of
-        the runs to it: 0 is a perfect balance, 1 no balance at all. Free of units.
+        Largest cosine between the residuals and their derivatives: 0 at a stationary point, of
+        order 1 far from it, free of units.
     expected_decrease : float
         Share of the objective that one more exact step promises to remove.
     curvature : float
@@ -89,11 +89,10 @@ def certify(problem, theta, row=0, n_starts=1, n_agree=1):
     value = problem.value(theta, rows)[0]
     exact = bool(value <= 64.0 * problem.rounding(rows)[0])
     if problem.objective.smooth:
-        gradient, hessian, scale, total = problem.expansion(theta, rows)
+        gradient, hessian, scale = problem.expansion(theta, rows)
         free = free_parameters(theta, gradient, law.lower, law.upper)
-        ratio = np.abs(gradient) / np.maximum(total, np.finfo(float).tiny)
-        relative = float((ratio * free).max())
         g, H, _ = scaled_model(gradient, hessian, scale, free)
+        relative = float(np.abs(g).max()) / np.sqrt(2.0 * max(value, np.finfo(float).tiny))
         eigenvalues, basis = np.linalg.eigh(H[0])
         step = (g[0] @ basis) ** 2 / np.maximum(np.abs(eigenvalues), 1e-14)
         decrease = 0.5 * float(step.sum()) / max(value, np.finfo(float).tiny)

@@ -97,12 +97,7 @@ class Problem:
 
     def gradient(self, theta, rows):
         """Gradient of the summed objective, shape (n, p)."""
-        f, jacobian, _ = self.law.expansion(theta, self.x, self.z)
-        r = self._residual(f, rows)
-        force = self._rows(self.weight, rows) * self._objective(rows).derivative(r)
-        if self.on == "log":
-            force = force / f
-        return (jacobian @ force[..., None])[..., 0]
+        return self.expansion(theta, rows)[0]
 
     def expansion(self, theta, rows):
         """Second-order expansion of the summed objective.
@@ -113,9 +108,6 @@ class Problem:
         hessian : ndarray of shape (n, p, p)
         scale : ndarray of shape (n, p)
             Square roots of the diagonal of the equivalent weighted least-squares matrix.
-        total : ndarray of shape (n, p)
-            Sum of the absolute contributions of the runs to the gradient; the ratio
-            gradient / total is free of units and says how well they cancel.
         """
         f, jacobian, contract = self.law.expansion(theta, self.x, self.z)
         r = self._residual(f, rows)
@@ -131,17 +123,16 @@ class Problem:
         gradient = (jacobian @ force[..., None])[..., 0]
         transposed = jacobian.swapaxes(1, 2)
         hessian = (jacobian * stiffness[:, None]) @ transposed + bending
-        squares = jacobian * jacobian
-        scale = np.sqrt((squares @ (weight * objective.weight(r))[..., None])[..., 0])
-        total = (np.abs(jacobian) @ np.abs(force)[..., None])[..., 0]
-        return gradient, hessian, scale, total
+        equivalent = (weight * objective.weight(r))[..., None]
+        scale = np.sqrt(((jacobian * jacobian) @ equivalent)[..., 0])
+        return gradient, hessian, scale
 
     def rounding(self, rows):
         """Objective of residuals that are rounding errors of the losses, shape (n,)."""
         target = self._rows(self.target, rows)
-        noise = 4.0 * np.finfo(float).eps * np.maximum(np.abs(target), np.abs(target).max())
-        value = (self._rows(self.weight, rows) * self._objective(rows).value(noise)).sum(axis=1)
-        return np.broadcast_to(value, (len(rows),))
+        noise = np.full((len(rows), 1), 4.0 * np.finfo(float).eps * np.abs(target).max())
+        total = self._rows(self.weight, rows).sum(axis=1)
+        return total * self._objective(rows).value(noise)[:, 0]
 
     def residuals(self, theta, rows):
         """Residuals of parameter vectors, shape (n, n_runs)."""

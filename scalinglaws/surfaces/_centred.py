@@ -119,9 +119,9 @@ class CentredLaw:
 
         def contract(s):
             hessian = np.zeros((len(s), 6, 6))
-            _fill_block(hessian, 1, 3, (s * P) @ _moments(x))
+            _fill_block(hessian, 1, 3, s * P, x)
             if self.data_term:
-                _fill_block(hessian, 2, 4, (s * Q) @ _moments(z))
+                _fill_block(hessian, 2, 4, s * Q, z)
             return self._restrict(hessian)
 
         return loss, self._gather(rows), contract
@@ -151,21 +151,23 @@ class CentredLaw:
         return full[:, :1] + F, self._gather(rows), contract
 
     def _gather(self, rows):
-        return np.stack([sum(rows[name] for name in group) for group in self.groups], axis=1)
+        first = rows[self.names[0]]
+        jacobian = np.empty((len(first), len(self.groups), first.shape[1]))
+        for k, (name, *others) in enumerate(self.groups):
+            jacobian[:, k] = rows[name]
+            for other in others:
+                jacobian[:, k] += rows[other]
+        return jacobian
 
     def _restrict(self, hessian):
         return self.matrix.T @ hessian @ self.matrix
 
 
-def _moments(x):
-    return np.stack((np.ones_like(x), x, x * x), axis=-1)
-
-
-def _fill_block(hessian, level, exponent, moments):
-    """Write the second derivatives of ``exp(level - exponent * x)`` from weighted moments of x."""
-    hessian[:, level, level] = moments[:, 0]
-    hessian[:, level, exponent] = hessian[:, exponent, level] = -moments[:, 1]
-    hessian[:, exponent, exponent] = moments[:, 2]
+def _fill_block(hessian, level, exponent, weight, x):
+    """Write the weighted second derivatives of ``exp(level - exponent * x)``."""
+    hessian[:, level, level] = weight.sum(axis=1)
+    hessian[:, level, exponent] = hessian[:, exponent, level] = -(weight @ x)
+    hessian[:, exponent, exponent] = weight @ (x * x)
 
 
 _EACH = tuple((name,) for name in PARAMETERS)

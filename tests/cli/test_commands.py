@@ -9,41 +9,13 @@ import pytest
 from matplotlib.image import imread
 
 from scalinglaws import ChinchillaApproach3, __version__
-from scalinglaws.cli import main
 from scalinglaws.cli._app import _repeat_columns
-from scalinglaws.cli._files import replacing
 from scalinglaws.cli._methods import METHODS, prepare
-from scalinglaws.datasets import load_sweep, make_isoflop
+from scalinglaws.datasets import load_sweep
 from scalinglaws.surfaces import ChinchillaSurface
 
 LAW = ChinchillaSurface.published("besiroglu2024")
 FILES = ["fits.csv", "isoflop.png", "allocation.png", "residuals.png"]
-
-
-@pytest.fixture
-def cli(capsys, monkeypatch, tmp_path):
-    """Run the command line in this process; return exit code, stdout and stderr."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*args):
-        with pytest.raises(SystemExit) as exit_:
-            main([str(arg) for arg in args])
-        out, err = capsys.readouterr()
-        return exit_.value.code, out, err
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def table():
-    return make_isoflop(LAW, [1e18, 1e19, 1e20], n_points=7, noise=0.003, random_state=0)
-
-
-@pytest.fixture
-def runs_csv(table, tmp_path):
-    path = tmp_path / "runs.csv"
-    table.to_csv(path, index=False)
-    return path
 
 
 def checkpoints(sizes=(1e7, 3e7, 1e8, 3e8, 1e9, 3e9), n=40):
@@ -53,17 +25,6 @@ def checkpoints(sizes=(1e7, 3e7, 1e8, 3e8, 1e9, 3e9), n=40):
     return pd.DataFrame(
         {"N": N.ravel(), "D": D.ravel(), "loss": LAW.loss(N, D).ravel(), "run": run}
     )
-
-
-def is_refused(result, *words):
-    code, out, err = result
-    assert code == 2
-    assert out == ""
-    assert err.endswith("\n") and err.count("\n") == 1, err
-    assert "Traceback" not in err
-    for word in words:
-        assert word in err, err
-    return True
 
 
 def is_drawn(path):
@@ -290,8 +251,8 @@ class TestDatasets:
         tables = json.loads(cli("datasets", "--json")[1])
         assert {table["name"] for table in tables} >= {"sweep", "li2025", "czech2026"}
 
-    def test_unknown(self, cli):
-        assert is_refused(cli("datasets", "besiroglu"), "Did you mean 'besiroglu2024'?")
+    def test_unknown(self, refused):
+        refused(["datasets", "besiroglu"], "Did you mean 'besiroglu2024'?")
 
     def test_rows_are_those_of_the_tables(self, upstream):
         from scalinglaws import datasets
@@ -300,122 +261,6 @@ class TestDatasets:
         for name, (loader, rows) in TABLES.items():
             if name != "porian2024":  # takes seconds; its own tests count it
                 assert len(getattr(datasets, loader)().frame) == rows
-
-
-class TestBadInput:
-    def test_missing_file(self, cli):
-        assert is_refused(cli("fit", "nowhere.csv"), "nowhere.csv: no such file")
-
-    def test_folder(self, cli, tmp_path):
-        assert is_refused(cli("compare", tmp_path), "is a folder")
-
-    @pytest.mark.parametrize("command", ["fit", "compare"])
-    def test_empty(self, cli, tmp_path, command):
-        (tmp_path / "runs.csv").write_bytes(b"")
-        assert is_refused(cli(command, "runs.csv"), "runs.csv is empty")
-
-    def test_binary(self, cli, tmp_path):
-        (tmp_path / "runs.csv").write_bytes(bytes(range(256)) * 8)
-        assert is_refused(cli("fit", "runs.csv"), "binary")
-
-    def test_lacks_a_column(self, cli, table, tmp_path):
-        table[["N", "D"]].to_csv(tmp_path / "runs.csv", index=False)
-        assert is_refused(cli("fit", "runs.csv"), "loss", "'N', 'D'")
-
-    def test_unknown_and_swapped_column_names(self, cli, runs_csv):
-        assert is_refused(cli("fit", runs_csv, "--columns", "N=Model Size"), "'Model Size'")
-        assert is_refused(cli("fit", runs_csv, "--columns", "Size=N"), "'Size'", "other way round")
-        assert is_refused(cli("fit", runs_csv, "--columns", "N"), "KEY=NAME", "'N'")
-        assert is_refused(cli("fit", runs_csv, "--columns", "N=N", "N=D"), "N twice")
-
-    @pytest.mark.parametrize("column", ["N", "D", "loss"])
-    @pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf])
-    def test_bad_value_is_named(self, cli, table, tmp_path, column, value):
-        table.assign(**{column: table[column].where(table.index != 3, value)}).to_csv(
-            tmp_path / "runs.csv", index=False
-        )
-        assert is_refused(cli("fit", "runs.csv"), "row 3", column)
-
-    def test_not_a_number(self, cli, table, tmp_path):
-        table.astype({"N": object}).assign(N="7B").to_csv(tmp_path / "runs.csv", index=False)
-        assert is_refused(cli("fit", "runs.csv"), "'7B'")
-
-    @pytest.mark.parametrize("target", ["0", "-1e24", "nan", "inf", "many"])
-    def test_target_compute(self, cli, runs_csv, target):
-        assert is_refused(cli("fit", runs_csv, "--target-compute", target), "target-compute")
-
-    def test_one_ratio_is_not_identified(self, cli, tmp_path):
-        N = np.geomspace(1e7, 1e9, 12)
-        pd.DataFrame({"N": N, "D": 20 * N, "loss": LAW.loss(N, 20 * N)}).to_csv(
-            tmp_path / "runs.csv", index=False
-        )
-        assert is_refused(cli("fit", "runs.csv"), "D/N", "not identified")
-
-    def test_no_method_can_run(self, cli, table, tmp_path):
-        table.iloc[:1].to_csv(tmp_path / "runs.csv", index=False)
-        assert is_refused(cli("compare", "runs.csv"), "no method can be fitted")
-
-    def test_method_that_cannot_run(self, cli, runs_csv):
-        result = cli("fit", runs_csv, "--method", "approach1")
-        assert is_refused(result, "Approach 1 cannot be fitted", "checkpoints")
-
-    def test_unknown_method_command_option_and_missing_argument(self, cli, runs_csv):
-        assert is_refused(cli("fit", runs_csv, "--method", "best"), "'best' is not one of")
-        assert is_refused(cli("fitt"), "fitt")
-        assert is_refused(cli("fit", runs_csv, "--fast"), "--fast")
-        assert is_refused(cli("fit"), "RUNS")
-
-    def test_out_that_cannot_be_written(self, cli, runs_csv):
-        result = cli("fit", runs_csv, "--out", runs_csv / "below")
-        assert is_refused(result, "cannot write to --out")
-
-    def test_json_errors_leave_stdout_empty(self, cli):
-        assert is_refused(cli("fit", "nowhere.csv", "--json"), "no such file")
-
-    def test_as_a_process(self, runs_csv):
-        command = [sys.executable, "-c", "from scalinglaws.cli import main; main()", "fit"]
-        done = subprocess.run([*command, str(runs_csv) + "x"], capture_output=True, text=True)
-        assert is_refused((done.returncode, done.stdout, done.stderr), "no such file")
-
-    def test_our_own_mistakes_keep_their_traceback(self, runs_csv, monkeypatch):
-        def broken(*args, **kwargs):
-            raise ZeroDivisionError("ours")
-
-        monkeypatch.setattr("scalinglaws.cli._run.prepare", broken)
-        with pytest.raises(ZeroDivisionError, match="ours"):
-            main(["fit", str(runs_csv)])
-
-
-class TestFiles:
-    def test_a_file_is_replaced_only_when_complete(self, tmp_path):
-        path = tmp_path / "fits.csv"
-        path.write_text("old")
-        with pytest.raises(RuntimeError), replacing(path) as part:
-            part.write_text("ha")
-            raise RuntimeError
-        assert path.read_text() == "old"
-        assert [p.name for p in tmp_path.iterdir()] == ["fits.csv"]
-        with path.open() as reader:
-            with replacing(path) as part:
-                part.write_text("new")
-                assert path.read_text() == "old"
-            # Replaced, not rewritten: who had the old file open still reads all of it.
-            assert reader.read() == "old"
-        assert path.read_text() == "new"
-        assert [p.name for p in tmp_path.iterdir()] == ["fits.csv"]
-
-    def test_a_figure_that_fails_leaves_the_old_files(self, cli, runs_csv, tmp_path, monkeypatch):
-        assert cli("fit", runs_csv, "--out", "o")[0] == 0
-        before = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}
-        monkeypatch.setattr(
-            "matplotlib.figure.Figure.savefig",
-            lambda self, part, **kwargs: (part.write_bytes(b"half"), 1 / 0),
-        )
-        with pytest.raises(ZeroDivisionError):
-            main(["fit", str(runs_csv), "--out", "o"])
-        after = {path.name: path.read_bytes() for path in (tmp_path / "o").iterdir()}
-        assert before.keys() == after.keys()
-        assert all(after[name] == before[name] for name in FILES[1:])
 
 
 def test_repeat_columns_leaves_the_rest_alone():
