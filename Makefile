@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-# Figures are drawn to files; the fits are small, and threads only slow them down.
+# Figures are drawn to files; the fits are small, one thread each is enough.
 export MPLBACKEND := agg
 export OMP_NUM_THREADS ?= 1
 

@@ -1,4 +1,4 @@
-"""Scaling laws of language models: fitted, checked and extrapolated with scikit-learn estimators."""
+"""Scaling laws of language models, fitted and checked with scikit-learn estimators."""
 
 from .estimators import (
     VPNLS,

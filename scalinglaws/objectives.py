@@ -24,19 +24,19 @@ class Squared:
     smooth = True
 
     def value(self, r):
-        """Objective of a residual."""
+        """Return the objective of a residual."""
         return np.square(r)
 
     def derivative(self, r):
-        """Derivative with respect to the residual."""
+        """Return the derivative with respect to the residual."""
         return 2.0 * r
 
     def curvature(self, r):
-        """Second derivative with respect to the residual."""
+        """Return the second derivative with respect to the residual."""
         return np.full_like(r, 2.0)
 
     def weight(self, r):
-        """Derivative divided by the residual: the weight of an equivalent squared fit."""
+        """Return derivative over residual: the weight of an equivalent squared fit."""
         return np.full_like(r, 2.0)
 
 
@@ -67,21 +67,21 @@ class Huber:
     smooth = True
 
     def value(self, r):
-        """Objective of a residual."""
+        """Return the objective of a residual."""
         size = np.abs(r)
         inside = np.minimum(size, self.delta)
         return inside * (size - 0.5 * inside)
 
     def derivative(self, r):
-        """Derivative with respect to the residual."""
+        """Return the derivative with respect to the residual."""
         return np.clip(r, -self.delta, self.delta)
 
     def curvature(self, r):
-        """Second derivative with respect to the residual (semi-smooth: 1 inside, 0 outside)."""
+        """Return the second derivative (semi-smooth: 1 inside, 0 outside)."""
         return (np.abs(r) <= self.delta).astype(np.float64)
 
     def weight(self, r):
-        """Derivative divided by the residual: the weight of an equivalent squared fit."""
+        """Return derivative over residual: the weight of an equivalent squared fit."""
         return self.delta / np.maximum(np.abs(r), self.delta)
 
 
@@ -99,7 +99,7 @@ class Absolute:
     smooth = False
 
     def value(self, r):
-        """Objective of a residual."""
+        """Return the objective of a residual."""
         return np.abs(r)
 
     def derivative(self, r):
@@ -107,11 +107,11 @@ class Absolute:
         return np.sign(r)
 
     def curvature(self, r):
-        """Second derivative where it exists: zero."""
+        """Return the second derivative where it exists: zero."""
         return np.zeros_like(r)
 
     def weight(self, r):
-        """Derivative divided by the residual: the weight of an equivalent squared fit."""
+        """Return derivative over residual: the weight of an equivalent squared fit."""
         return 1.0 / np.maximum(np.abs(r), np.finfo(float).tiny)
 
 

@@ -82,7 +82,7 @@ class ChinchillaApproach1(FrontierLaw):
     Examples
     --------
     >>> import numpy as np
-    >>> from scalinglaws.estimators._approach1 import ChinchillaApproach1
+    >>> from scalinglaws import ChinchillaApproach1
     >>> from scalinglaws.surfaces import ChinchillaSurface
     >>> law = ChinchillaSurface(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
     >>> N, D = np.meshgrid(np.geomspace(1e8, 1e10, 17), np.geomspace(1e9, 1e12, 50))
@@ -147,8 +147,7 @@ class ChinchillaApproach1(FrontierLaw):
         self.envelope_D_ = envelope.C / (6.0 * envelope.N)
         self.envelope_loss_ = envelope.loss
         self.envelope_run_ = labels[envelope.run]
-        self._fit_frontier(self.envelope_C_, self.envelope_N_, self.envelope_D_)
-        self.std_err_ = np.full(4, np.nan)
+        self._fit_frontier(self.envelope_C_, self.envelope_N_, self.envelope_D_, independent=False)
         self.loss_law_ = fit_offset_power(self.envelope_C_, self.envelope_loss_)
         return self
 

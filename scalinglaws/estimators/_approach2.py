@@ -4,6 +4,7 @@ import warnings
 from numbers import Real
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
 from ..exceptions import DataQualityWarning
@@ -14,6 +15,7 @@ from ..solvers._isoflop import (
     parabola_vertices,
 )
 from ..solvers._vertex_exact import exact_vertices
+from ..surfaces._additive import as_positive
 from ._frontier import FrontierLaw, check_labels
 
 # A numeric label this far from 6 N D is an index or a count in other units.
@@ -125,7 +127,7 @@ class ChinchillaApproach2(FrontierLaw):
     --------
     >>> import numpy as np
     >>> from scalinglaws.datasets import make_isoflop
-    >>> from scalinglaws.estimators._approach2 import ChinchillaApproach2
+    >>> from scalinglaws import ChinchillaApproach2
     >>> from scalinglaws.surfaces import ChinchillaSurface
     >>> law = ChinchillaSurface(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
     >>> runs = make_isoflop(law, [1e18, 1e19, 1e20], half_width=np.log10(16))
@@ -210,6 +212,25 @@ class ChinchillaApproach2(FrontierLaw):
         self._fit_frontier(self.budgets_, self.N_opt_, self.D_opt_)
         self._fit_profile_law()
         return self
+
+    def profile(self, N):
+        """Loss along the fitted profile of every budget that was used.
+
+        Parameters
+        ----------
+        N : array-like of shape (n_points,) or (n_budgets, n_points)
+            Sizes; a row per budget, or the same sizes for all.
+
+        Returns
+        -------
+        ndarray of shape (n_budgets, n_points)
+            For ``vertex="akima"``, which has no formula, the parabola of the same curvature
+            through the minimum of the spline.
+        """
+        check_is_fitted(self)
+        w = np.log10(as_positive(N, "N") / self.N_opt_[:, None])
+        rise = self.curvature_[:, None] * _shape(w, self.profile_exponents_)
+        return self.loss_opt_[:, None] + rise
 
     def _check_design(self, X, y, n_parameters):
         """Say what Approach 2 lacks on a single budget before the general check does."""

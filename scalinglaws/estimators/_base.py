@@ -106,9 +106,7 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
     def _finite_data(self, X, y):
         """Run scikit-learn's validation; where it meets NaN or infinity, name the row."""
         try:
-            return validate_data(
-                self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2
-            )
+            return validate_data(self, X, y, dtype=np.float64, y_numeric=True, ensure_min_samples=2)
         except ValueError as error:
             message = str(error)
             if "NaN" not in message and "inf" not in message:
@@ -174,8 +172,8 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
         self._warn_of_duplicates(X, y)
         logs = np.log(X)
         logs -= logs.mean(axis=0)
-        spread = np.linalg.svd(logs, compute_uv=False)
-        if spread[1] <= 1e-3 * spread[0]:
+        narrow, wide = np.linalg.eigvalsh(logs.T @ logs)
+        if narrow <= 1e-6 * wide:
             raise ValueError(f"{type(self).__name__}: {_describe_line(X, logs)}")
 
     def _check_enough_runs(self, X, n_parameters):
@@ -190,7 +188,7 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
     def _warn_of_duplicates(self, X, y):
         """Warn with the number of runs that repeat another one exactly."""
         table = np.column_stack((X, y))
-        order = table[np.lexsort(table.T)]
+        order = table[np.lexsort((y, X[:, 0], X[:, 1]))]
         n_repeated = int((order[1:] == order[:-1]).all(axis=1).sum())
         if n_repeated:
             warnings.warn(

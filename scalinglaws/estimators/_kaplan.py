@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..inference import propagate, robust_covariance
+from ..inference import propagate, robust_covariance, standard_errors
 from ..surfaces import KaplanSurface
 from ._surface_fit import SurfaceFit
 
@@ -138,7 +138,7 @@ class KaplanLaw(SurfaceFit):
         self._estimates_ = (
             [*values, "a", "b"],
             [*values.values(), self.a_, self.b_],
-            np.sqrt(np.diagonal(covariance)),
+            standard_errors(covariance),
             ("Nc", "Dc"),
         )
         self._certify(problem, solution)

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..inference import propagate, robust_covariance
+from ..inference import propagate, robust_covariance, standard_errors
 from ..surfaces import PowerLawCurve
 from ._surface_fit import SurfaceFit
 
@@ -36,7 +36,7 @@ class PowerLaw(SurfaceFit):
     curve_ : PowerLawCurve
         The fitted law.
     E_, A_, alpha_ : float
-        Its parameters; E_ is 0 without offset.
+        Its parameters; ``E_`` is 0 without offset.
     objective_ : float
         Summed objective, reproducible from `predict`.
     converged_ : bool
@@ -136,7 +136,7 @@ class PowerLaw(SurfaceFit):
         self._estimates_ = (
             names,
             [natural[name] for name in names],
-            np.sqrt(np.diagonal(self.covariance_)),
+            standard_errors(self.covariance_),
             ("A",),
         )
         self._certify(problem, solution)

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..inference import propagate, robust_covariance
+from ..inference import propagate, robust_covariance, standard_errors
 from ..objectives import Huber, make_objective
 from ..solvers import Problem, certificate, minimise_auto, solve
 from ..surfaces import ChinchillaSurface, GeneralizedSurface
@@ -71,7 +71,7 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
         self._estimates_ = (
             [*names, "a", "b"],
             [*natural.values(), self.a_, self.b_],
-            np.sqrt(np.diagonal(covariance)),
+            standard_errors(covariance),
             ("A", "B"),
         )
         self._certify(problem, solution)

@@ -3,8 +3,8 @@
 from numbers import Integral, Real
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..solvers import PROJECTED, Problem, solve_projected
 from ..objectives import Squared
+from ..solvers import PROJECTED, Problem, solve_projected
 from ._surface_fit import SurfaceFit
 
 

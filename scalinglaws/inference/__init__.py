@@ -1,5 +1,5 @@
 """How sure an answer is."""
 
-from ._covariance import delta_method, propagate, robust_covariance
+from ._covariance import propagate, robust_covariance, standard_errors
 
-__all__ = ["delta_method", "propagate", "robust_covariance"]
+__all__ = ["propagate", "robust_covariance", "standard_errors"]

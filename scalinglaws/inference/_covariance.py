@@ -76,32 +76,6 @@ def _stiffness(objective, residual, weight, p):
     return height * (size <= window)
 
 
-def delta_method(covariance, gradient):
-    """Standard errors of functions of the parameters.
-
-    Parameters
-    ----------
-    covariance : ndarray of shape (p, p)
-    gradient : ndarray of shape (p,) or (q, p)
-        Derivatives of each function. Parameters with a zero derivative do not matter, whatever
-        their covariance.
-
-    Returns
-    -------
-    float or ndarray of shape (q,)
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from scalinglaws.inference import delta_method
-    >>> delta_method(np.diag([4.0, np.nan]), np.array([[2.0, 0.0], [0.0, 1.0]])).tolist()
-    [4.0, nan]
-    """
-    return np.sqrt(np.maximum(np.diagonal(propagate(covariance, np.atleast_2d(gradient))), 0.0))[
-        ... if np.ndim(gradient) == 2 else 0
-    ]
-
-
 def propagate(covariance, jacobian):
     """Covariance of functions of the parameters, by the delta method.
 
@@ -121,3 +95,25 @@ def propagate(covariance, jacobian):
     unknown = (np.isnan(np.diag(covariance)) & (jacobian != 0)).any(axis=1)
     result[unknown] = result[:, unknown] = np.nan
     return result
+
+
+def standard_errors(covariance):
+    """Square roots of the diagonal; NaN where a near-singular covariance lost its sign.
+
+    Parameters
+    ----------
+    covariance : ndarray of shape (q, q)
+
+    Returns
+    -------
+    ndarray of shape (q,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scalinglaws.inference import standard_errors
+    >>> standard_errors(np.diag([4.0, np.nan, -1.0])).tolist()
+    [2.0, nan, nan]
+    """
+    variance = np.diagonal(covariance)
+    return np.sqrt(np.where(variance >= 0, variance, np.nan))

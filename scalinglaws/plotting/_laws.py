@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from ..estimators._approach2 import _shape
-
 
 def surface_losses(law, N, D):
     """Loss of a fitted estimator, or of a surface, of the shape of `N`."""
@@ -38,9 +36,7 @@ def profile_losses(law, grid, N, loss, nearest):
         A spline has no formula: its runs are joined by straight lines.
     """
     if law.vertex != "akima":
-        distance = np.log10(grid / law.N_opt_[:, None])
-        shape = _shape(distance, law.profile_exponents_)
-        return law.loss_opt_[:, None] + law.curvature_[:, None] * shape
+        return law.profile(grid)
     rows = []
     for index, sizes in enumerate(grid):
         own = np.flatnonzero(nearest == index)

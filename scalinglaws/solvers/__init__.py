@@ -13,6 +13,7 @@ from ._solve import (
     solve,
     solve_projected,
 )
+from ._vertex_shift import vertex_shift
 
 __all__ = [
     "PROJECTED",
@@ -27,4 +28,5 @@ __all__ = [
     "minimise_auto",
     "solve",
     "solve_projected",
+    "vertex_shift",
 ]

@@ -28,7 +28,7 @@ def minimise_absolute(problem, theta, rows, max_iter=60, tol=1e-11):
     -------
     NewtonResult
     """
-    theta = np.clip(theta, problem.law.lower, problem.law.upper)
+    theta = problem.law.clip(theta)
     value = problem.value(theta, rows)
     n_iter = np.zeros(len(theta), dtype=int)
     for k in range(len(theta)):

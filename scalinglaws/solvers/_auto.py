@@ -14,6 +14,8 @@ from ._projection import grid_levels, solve_levels
 _EXPONENTS = np.geomspace(0.03, 2.0, 20)
 _COUPLINGS = np.array([0.3, 1.0, 2.0])
 _MOST_STARTS = 6
+# Cells this many times worse than the best one are not worth their constraints.
+_HOPELESS = 25.0
 
 
 def minimise_auto(problem, theta, rows):
@@ -123,8 +125,9 @@ def _starts_of_one(problem, row):
     squared = weight / y**2 if problem.on == "log" else weight
     size = np.exp(-_EXPONENTS[:, None] * problem.x)
     data = np.exp(-_EXPONENTS[:, None] * problem.z)
-    levels, rss = grid_levels(size, data, y, squared)
-    if law.name == "tied":
+    tied = law.name == "tied"
+    levels, rss = grid_levels(size, data, y, squared, prune=np.inf if tied else _HOPELESS)
+    if tied:
         rss = np.where(np.eye(len(rss), dtype=bool), rss, np.inf)
     cells = _local_minima(rss)[: _MOST_STARTS // 2]
     if not isinstance(problem.objective, Squared):
@@ -134,8 +137,9 @@ def _starts_of_one(problem, row):
     theta = _from_levels(problem, levels[cells[:, 0], cells[:, 1]], exponents)
     if not law.coupled:
         return theta
-    return np.concatenate([np.column_stack((theta[:, :5], np.full(len(theta), gamma)))
-                           for gamma in _COUPLINGS])
+    return np.concatenate(
+        [np.column_stack((theta[:, :5], np.full(len(theta), gamma))) for gamma in _COUPLINGS]
+    )
 
 
 def _best_cells(problem, size, data, levels, rss, y, weight):
@@ -143,6 +147,8 @@ def _best_cells(problem, size, data, levels, rss, y, weight):
     coarse = np.zeros(rss.shape, dtype=bool)
     coarse[::2, ::2] = True
     i, j = np.nonzero(np.isfinite(rss) & coarse)
+    if not len(i):
+        return []
     chosen = levels[i, j]
     f = chosen[:, :1] + chosen[:, 1:2] * size[i] + chosen[:, 2:] * data[j]
     r = np.log(f / y) if problem.on == "log" else f - y
@@ -165,9 +171,7 @@ def _from_levels(problem, levels, exponents):
     """Build free parameters from levels at the centre; a vanishing level starts small."""
     floor = 1e-3 * float(problem.y.min())
     P, Q = np.maximum(levels[:, 1:], floor).T
-    full = np.column_stack(
-        (levels[:, 0], np.log(P), np.log(Q), exponents, np.ones(len(levels)))
-    )
+    full = np.column_stack((levels[:, 0], np.log(P), np.log(Q), exponents, np.ones(len(levels))))
     return problem.law.reduce(full)
 
 
@@ -204,7 +208,9 @@ def _kaplan_starts(problem, y, weight, row):
 
 def _two_levels(size, data, y, weight):
     """Non-negative least squares in two unknowns."""
-    ss, sd, dd = ((weight * u * v).sum(axis=1) for u, v in ((size, size), (size, data), (data, data)))
+    ss, sd, dd = (
+        (weight * u * v).sum(axis=1) for u, v in ((size, size), (size, data), (data, data))
+    )
     sy, dy = (weight * size * y).sum(axis=1), (weight * data * y).sum(axis=1)
     det = np.maximum(ss * dd - sd * sd, np.finfo(float).tiny)
     P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det

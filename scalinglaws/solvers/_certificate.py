@@ -1,4 +1,4 @@
-"""The certificate of a fit: is this point stationary, and does the data determine it?"""
+"""The certificate of a fit: whether its point is stationary and determined by the data."""
 
 from dataclasses import dataclass
 

@@ -43,7 +43,7 @@ def minimise_newton(problem, theta, rows, max_iter=200):
     NewtonResult
     """
     law = problem.law
-    theta = np.clip(theta, law.lower, law.upper)
+    theta = law.clip(theta)
     value = problem.value(theta, rows)
     rounding = problem.rounding(rows)
     damping = np.full(len(theta), 1e-3)
@@ -55,7 +55,7 @@ def minimise_newton(problem, theta, rows, max_iter=200):
             break
         old = value[live]
         step, decrease, last = _damped_step(law, theta[live], expansion, damping[live], old)
-        candidate = np.clip(theta[live] + step, law.lower, law.upper)
+        candidate = law.clip(theta[live] + step)
         new = problem.value(candidate, rows[live])
         better = (new < old) | last & (new <= old * (1.0 + _RESOLVED))
         gain = np.where(better, old - new, 0.0)
@@ -65,7 +65,7 @@ def minimise_newton(problem, theta, rows, max_iter=200):
         ratio = gain / np.maximum(decrease, np.finfo(float).tiny)
         factor = np.where(ratio > 0.95, 0.02, np.where(ratio > 0.7, 0.2, 1.0))
         factor[ratio < 0.25] = 6.0
-        damping[live] = np.clip(damping[live] * factor, 1e-15, 1e12)
+        damping[live] = np.maximum(damping[live] * factor, 1e-15)
         failures[live] = np.where(better, 0, failures[live] + 1)
         # Residuals of the size of rounding errors: one refused step settles it.
         exact = (new <= rounding[live]) & (failures[live] >= 1)

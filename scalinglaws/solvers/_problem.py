@@ -79,7 +79,7 @@ class Problem:
         return replace(self, objective=objective)
 
     def value(self, theta, rows):
-        """Summed objective of parameter vectors.
+        """Return the summed objective of parameter vectors.
 
         Parameters
         ----------
@@ -139,12 +139,12 @@ class Problem:
         return self._residual(self.law.loss(theta, self.x, self.z), rows)
 
     def jacobian(self, theta):
-        """Derivatives of the residuals, shape (n, p, n_runs)."""
+        """Return the derivatives of the residuals, shape (n, p, n_runs)."""
         f, jacobian, _ = self.law.expansion(theta, self.x, self.z)
         return jacobian / f[:, None] if self.on == "log" else jacobian
 
     def natural(self, theta):
-        """Common parameters in raw units: E, A, B, alpha, beta, gamma of the generalized law.
+        """Return E, A, B, alpha, beta, gamma of the generalized law, in raw units.
 
         Parameters
         ----------
@@ -169,7 +169,7 @@ class Problem:
         }
 
     def natural_jacobian(self, theta):
-        """Derivatives of `natural` (E, A, B, alpha, beta, gamma) in theta, shape (6, p)."""
+        """Return the derivatives of `natural` in theta, shape (6, p)."""
         values = self.natural(theta)
         x0, z0 = self.center
         gamma = values["gamma"]

@@ -89,9 +89,7 @@ class _Projected:
         size, data = self._basis(exponents)
         levels = self.levels(exponents)
         force = -2.0 * self.weight * self._residual(size, data, levels)
-        return np.array(
-            [force @ (self.x * size) * levels[1], force @ (self.z * data) * levels[2]]
-        )
+        return np.array([force @ (self.x * size) * levels[1], force @ (self.z * data) * levels[2]])
 
     def _basis(self, exponents):
         return np.exp(-exponents[0] * self.x), np.exp(-exponents[1] * self.z)

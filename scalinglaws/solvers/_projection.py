@@ -26,13 +26,11 @@ def solve_levels(size, data, y, weight):
     means = [(weight * column).sum(axis=1) / total for column in columns]
     centred = [column - mean[:, None] for column, mean in zip(columns, means, strict=True)]
     weighted = [weight * column for column in centred]
-    moment = [
-        [(weighted[i] * centred[j]).sum(axis=1) for j in range(3)] for i in range(3)
-    ]
+    moment = [[(weighted[i] * centred[j]).sum(axis=1) for j in range(3)] for i in range(3)]
     return _solve_active_sets(total, means, moment)
 
 
-def grid_levels(size, data, y, weight):
+def grid_levels(size, data, y, weight, prune=np.inf):
     """`solve_levels` for every pair of a grid of exponents, as matrix products.
 
     Parameters
@@ -43,11 +41,15 @@ def grid_levels(size, data, y, weight):
         ``exp(-beta_j z)``.
     y : ndarray of shape (n_runs,)
     weight : ndarray of shape (n_runs,)
+    prune : float, default=inf
+        Leave cells unsolved whose residual sum of squares is certainly this many times that of
+        the best cell with positive levels.
 
     Returns
     -------
     levels : ndarray of shape (n_alpha, n_beta, 3)
     rss : ndarray of shape (n_alpha, n_beta)
+        Infinite for cells that were left out.
     """
     total = weight.sum()
     mean_size, mean_data, mean_y = ((column @ weight) / total for column in (size, data, y))
@@ -70,43 +72,56 @@ def grid_levels(size, data, y, weight):
         [None, None, float(y @ wy)],
     ]
     means = [by_size(mean_size), by_data(mean_data), float(mean_y)]
-    return _solve_active_sets(float(total), means, moment)
+    return _solve_active_sets(float(total), means, moment, prune)
 
 
-def _solve_active_sets(total, means, moment):
+def _solve_active_sets(total, means, moment, prune=np.inf):
     """Best of the active sets, from weighted means and centred moments of (size, data, y)."""
     (ss, sd, sy), (_, dd, dy), (_, _, yy) = moment
     mean_s, mean_d, mean_y = means
-    shape = np.shape(sd)
-    best = np.full(shape, np.inf)
-    levels = np.zeros((*shape, 3))
-
-    def offer(E, P, Q, rss):
-        nonlocal best
-        feasible = (E >= 0) & (P >= 0) & (Q >= 0) & (rss < best)
-        best = np.where(feasible, rss, best)
-        for k, value in enumerate((E, P, Q)):
-            levels[..., k] = np.where(feasible, value, levels[..., k])
-
     with np.errstate(divide="ignore", invalid="ignore"):
         det = ss * dd - sd * sd
         P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
-        offer(mean_y - P * mean_s - Q * mean_d, P, Q, np.maximum(yy - P * sy - Q * dy, 0.0))
-        if not np.isfinite(best).all():
-            zero = np.zeros(shape)
-            P, Q = sy / ss, dy / dd
-            offer(mean_y - P * mean_s, P, zero, yy - P * sy)
-            offer(mean_y - Q * mean_d, zero, Q, yy - Q * dy)
-            offer(zero + mean_y, zero, zero, zero + yy)
-            # E = 0: raw moments instead of centred ones.
-            Ss, Sd, Dd = ss + total * mean_s**2, sd + total * mean_s * mean_d, dd + total * mean_d**2
-            Sy, Dy = sy + total * mean_s * mean_y, dy + total * mean_d * mean_y
-            Yy = yy + total * mean_y**2
-            det = Ss * Dd - Sd * Sd
-            P, Q = (Dd * Sy - Sd * Dy) / det, (Ss * Dy - Sd * Sy) / det
-            offer(zero, P, Q, Yy - P * Sy - Q * Dy)
-            P, Q = Sy / Ss, Dy / Dd
-            offer(zero, P, zero, Yy - P * Sy)
-            offer(zero, zero, Q, Yy - Q * Dy)
-            offer(zero, zero, zero, zero + Yy)
-    return levels, best
+        levels = np.stack((mean_y - P * mean_s - Q * mean_d, P, Q), axis=-1)
+        rss = np.maximum(yy - P * sy - Q * dy, 0.0)
+        bound = ~(levels.min(axis=-1) >= 0.0)
+        if bound.any():
+            # Without its constraints a cell is better than with them: hopeless ones can go.
+            least = np.where(np.isfinite(rss), rss, 0.0)
+            rss[bound] = np.inf
+            bound &= least <= prune * rss.min()
+        if bound.any():
+            parts = (total, *means, ss, sd, dd, sy, dy, yy)
+            parts = [np.broadcast_to(part, rss.shape)[bound] for part in parts]
+            levels[bound], rss[bound] = _solve_at_bounds(*parts)
+    return levels, rss
+
+
+def _solve_at_bounds(total, mean_s, mean_d, mean_y, ss, sd, dd, sy, dy, yy):
+    """Best of the active sets in which at least one level is zero; one-dimensional arguments."""
+    best = np.full(len(ss), np.inf)
+    levels = np.zeros((len(ss), 3))
+    zero = np.zeros(len(ss))
+
+    def offer(E, P, Q, rss):
+        better = (E >= 0) & (P >= 0) & (Q >= 0) & (rss < best)
+        best[better] = rss[better]
+        for k, value in enumerate((E, P, Q)):
+            levels[better, k] = value[better]
+
+    P, Q = sy / ss, dy / dd
+    offer(mean_y - P * mean_s, P, zero, yy - P * sy)
+    offer(mean_y - Q * mean_d, zero, Q, yy - Q * dy)
+    offer(mean_y, zero, zero, yy)
+    # E = 0: raw moments instead of centred ones.
+    ss, dd = ss + total * mean_s**2, dd + total * mean_d**2
+    sd, yy = sd + total * mean_s * mean_d, yy + total * mean_y**2
+    sy, dy = sy + total * mean_s * mean_y, dy + total * mean_d * mean_y
+    det = ss * dd - sd * sd
+    P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
+    offer(zero, P, Q, yy - P * sy - Q * dy)
+    P, Q = sy / ss, dy / dd
+    offer(zero, P, zero, yy - P * sy)
+    offer(zero, zero, Q, yy - Q * dy)
+    offer(zero, zero, zero, yy)
+    return levels, np.maximum(best, 0.0)

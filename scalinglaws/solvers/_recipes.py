@@ -120,8 +120,10 @@ def minimise_recipe(problem, theta, rows, name, rng):
     recipe = RECIPES[name]
     if recipe.method == "none":
         value = np.concatenate(
-            [problem.value(theta[k : k + 20000], rows[k : k + 20000])
-             for k in range(0, len(theta), 20000)]
+            [
+                problem.value(theta[k : k + 20000], rows[k : k + 20000])
+                for k in range(0, len(theta), 20000)
+            ]
         )
         return NewtonResult(theta, value, np.ones(len(theta), dtype=int)), np.isfinite(value)
     ends, n_iter, success = np.array(theta), np.ones(len(theta), dtype=int), []

@@ -59,12 +59,13 @@ def solve(problem, solver="auto", starts="grid", random_state=None):
             f"solver={solver!r} is a published recipe for the Chinchilla law; with law={name!r} "
             f"use one of {sorted(_ANY_LAW)}."
         )
-    rng = as_generator(random_state)
+    by_default = solver == "auto" and isinstance(starts, str) and starts == "grid"
+    rng = None if by_default else as_generator(random_state)
     theta, rows = make_starts(problem, starts, rng)
     if solver != "auto":
         result, success = minimise_recipe(problem, theta, rows, solver, rng)
         return _best(problem, result, rows, success)
-    if not (isinstance(starts, str) and starts == "grid") and name in ("chinchilla", "tied"):
+    if not by_default and name in ("chinchilla", "tied"):
         full = problem.law.expand(theta)
         theta = project_starts(problem, np.clip(full[:, 3:5], 0.01, 10.0), rows)
     return _best(problem, minimise_auto(problem, theta, rows), rows)
@@ -78,9 +79,7 @@ def solve_projected(problem, method, resolution):
 
 def certificate(problem, solution, row=0):
     """Certify one replicate of a solution."""
-    return certify(
-        problem, solution.theta[row], row, solution.n_starts[row], solution.n_agree[row]
-    )
+    return certify(problem, solution.theta[row], row, solution.n_starts[row], solution.n_agree[row])
 
 
 def _best(problem, result, rows, success=None):

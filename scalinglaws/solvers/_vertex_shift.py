@@ -54,7 +54,7 @@ def vertex_shift(alpha, beta, half_width, n_points, center=0.0):
     Examples
     --------
     >>> import numpy as np
-    >>> from scalinglaws.solvers._vertex_shift import vertex_shift
+    >>> from scalinglaws.solvers import vertex_shift
     >>> print(f"{vertex_shift(0.34, 0.28, np.log10(8), 15):.14f}")
     0.01279376216828
     >>> print(f"{vertex_shift(0.31, 0.31, 0.9, 15, center=-0.2):.6f}")

@@ -66,6 +66,10 @@ class CentredLaw:
         """Return the six common parameters, shape (..., 6), of free parameters (..., p)."""
         return self.fixed + theta @ self.matrix.T
 
+    def clip(self, theta):
+        """Return free parameters within the bounds of the law."""
+        return np.minimum(np.maximum(theta, self.lower), self.upper)
+
     def reduce(self, full):
         """Return the free parameters of common ones (the first of each group)."""
         return full[..., [PARAMETERS.index(name) for name in self.names]]
@@ -144,7 +148,9 @@ class CentredLaw:
         def contract(s):
             hessian = np.zeros((len(s), 6, 6))
             inner = (slope * (s * F)[:, None]) @ slope.swapaxes(1, 2)
-            inner += (direction * (s * F * share * other / gamma)[:, None]) @ direction.swapaxes(1, 2)
+            inner += (direction * (s * F * share * other / gamma)[:, None]) @ direction.swapaxes(
+                1, 2
+            )
             hessian[:, 1:, 1:] = inner
             return self._restrict(hessian)
 
@@ -160,6 +166,9 @@ class CentredLaw:
         return jacobian
 
     def _restrict(self, hessian):
+        p = self.n_parameters
+        if self.names == PARAMETERS[:p] and all(len(group) == 1 for group in self.groups):
+            return hessian[:, :p, :p]
         return self.matrix.T @ hessian @ self.matrix
 
 

@@ -83,7 +83,7 @@ class KaplanSurface:
         return np.exp(self.alpha_D * np.logaddexp(log_size, log_data))
 
     def gradient(self, N, D):
-        """Derivatives of the loss with respect to (Nc, Dc, alpha_N, alpha_D), last axis."""
+        """Return the derivatives of the loss in (Nc, Dc, alpha_N, alpha_D), last axis."""
         N, D = np.broadcast_arrays(as_positive(N, "N"), as_positive(D, "D"))
         ratio = self.alpha_N / self.alpha_D
         log_size = ratio * np.log(self.Nc / N)

@@ -60,7 +60,7 @@ class PowerLawCurve:
         return self.E + self.A * as_positive(x, "x") ** -self.alpha
 
     def gradient(self, x):
-        """Derivatives of the loss with respect to (A, alpha, E), last axis."""
+        """Return the derivatives of the loss with respect to (A, alpha, E), last axis."""
         x = as_positive(x, "x")
         power = x**-self.alpha
         return np.stack((power, -self.A * np.log(x) * power, np.ones_like(power)), axis=-1)

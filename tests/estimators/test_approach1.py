@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.base import clone
 
-from scalinglaws.estimators._approach1 import ChinchillaApproach1
+from scalinglaws import ChinchillaApproach1
 from scalinglaws.exceptions import DataQualityWarning
 from scalinglaws.surfaces import ChinchillaSurface
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scalinglaws.estimators._approach2 import ChinchillaApproach2
+from scalinglaws import ChinchillaApproach2
 from scalinglaws.exceptions import DataQualityWarning
 
 

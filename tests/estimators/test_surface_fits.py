@@ -182,7 +182,9 @@ class TestInvariants:
         with pytest.warns(match="repeat another run exactly"):
             repeated = estimator.fit(X[repeat], y[repeat])
         assert repeated.predict(X) == pytest.approx(predicted, rel=1e-7)
-        assert repeated.summary()["std_err"].to_numpy() == pytest.approx(errors.to_numpy(), rel=1e-4)
+        assert repeated.summary()["std_err"].to_numpy() == pytest.approx(
+            errors.to_numpy(), rel=1e-4
+        )
 
     @settings(max_examples=5, deadline=None)
     @given(scale=st.floats(1e-6, 1e3))

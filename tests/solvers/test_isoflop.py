@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from scalinglaws.solvers import vertex_shift
 from scalinglaws.solvers._isoflop import (
     akima_vertices,
     distinct_sizes,
@@ -12,7 +13,6 @@ from scalinglaws.solvers._isoflop import (
     parabola_vertices,
 )
 from scalinglaws.solvers._vertex_exact import EXPONENT_BOUNDS, common_exponents, exact_vertices
-from scalinglaws.solvers._vertex_shift import vertex_shift
 from scalinglaws.surfaces import ChinchillaSurface
 
 SURFACES = {

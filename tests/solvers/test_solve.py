@@ -76,7 +76,11 @@ def test_best_known_log_huber_optimum_from_random_starts(tables, name, best):
     assert solve(problem).value[0] == pytest.approx(best, rel=1e-8)
     rng = np.random.default_rng(0)
     starts = np.column_stack(
-        (rng.uniform(0.1, 2, 10), 10 ** rng.uniform(0, 5, (10, 2)), rng.uniform(0.02, 0.98, (10, 2)))
+        (
+            rng.uniform(0.1, 2, 10),
+            10 ** rng.uniform(0, 5, (10, 2)),
+            rng.uniform(0.02, 0.98, (10, 2)),
+        )
     )
     solution = solve(problem, starts=starts)
     assert solution.n_agree[0] == solution.n_starts[0] == 10

@@ -92,7 +92,9 @@ def test_kaplan_is_the_generalized_law_without_offset():
     same = GeneralizedSurface(0.0, KAPLAN.Nc**ratio, KAPLAN.Dc, ratio, 1.0, KAPLAN.alpha_D)
     N, D = np.logspace(7, 11, 5), np.logspace(12, 9, 5)
     assert KAPLAN.loss(N, D) == pytest.approx(same.loss(N, D), rel=1e-12)
-    assert KAPLAN.optimal_allocation(1e21) == pytest.approx(same.optimal_allocation(1e21), rel=1e-12)
+    assert KAPLAN.optimal_allocation(1e21) == pytest.approx(
+        same.optimal_allocation(1e21), rel=1e-12
+    )
     assert KAPLAN.a == pytest.approx(0.575, abs=5e-4)
 
 
