@@ -1,33 +1,43 @@
-"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--quick]``."""
+"""Run the benchmarks: ``python -m benchmarks [NAME ...] [--quick] [--out DIR]``."""
 
 import argparse
+import platform
+from importlib.metadata import version
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
 from . import optima, recovery, speed, stuck
 
-BENCHMARKS = {
-    "recovery": recovery.run,
-    "optima": optima.run,
-    "stuck": stuck.run,
-    "speed": speed.run,
-}
+BENCHMARKS = {module.__name__.rpartition(".")[2]: module
+              for module in (recovery, optima, stuck, speed)}  # fmt: skip
 
 
 def main(arguments=None):
-    """Run the named benchmarks, print their tables and write them as CSV."""
+    """Run the named benchmarks, print their tables, write them as CSV and as one Markdown page."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="default: all")
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="a smaller version of each, seconds")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
     options = parser.parse_args(arguments)
+    unknown = set(options.names) - set(BENCHMARKS)
+    if unknown:
+        parser.error(
+            f"unknown benchmark {sorted(unknown)[0]!r}, choose from {', '.join(BENCHMARKS)}"
+        )
     options.out.mkdir(parents=True, exist_ok=True)
     for name in options.names or BENCHMARKS:
         with threadpool_limits(1):
-            table = BENCHMARKS[name](quick=options.quick)
-        print(f"\n## {name}\n\n{table.to_string(index=False)}")
+            table = BENCHMARKS[name].run(quick=options.quick)
+        text = table.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}")
+        print(f"\n## {name}\n\n{text}")
         table.to_csv(options.out / f"{name}.csv", index=False)
+        (options.out / f"{name}.txt").write_text(f"{_machine()}\n\n{text}\n")
+
+
+def _machine():
+    packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "scikit-learn"))
+    return f"{platform.machine()}, one thread, Python {platform.python_version()}, {packages}"
 
 
 if __name__ == "__main__":

@@ -222,6 +222,20 @@ def test_published_recipes_stop_where_their_papers_say(tables):
     assert not certificate(mean, stopped).converged
 
 
+def test_false_convergence_of_czech2026_is_reproduced_and_seen():
+    """Their default on the noise-free Chinchilla surface: A 24 times too large, "CONVERGED"."""
+    truth = ChinchillaSurface(1.69, 406.4, 410.7, 0.34, 0.28)
+    C = np.logspace(17, 21, 5)[:, None]
+    N = truth.optimal_allocation(C)[0] * 10 ** np.linspace(-np.log10(8), np.log10(8), 15)
+    N, D = N.ravel(), (C / (6 * N)).ravel()
+    problem = Problem.from_runs("chinchilla", Squared(), "loss", N, D, truth.loss(N, D))
+    solution = solve(problem, "czech2026", "czech2026")
+    natural = problem.natural(solution.theta[0])
+    assert natural["A"] / truth.A - 1 == pytest.approx(23.606, rel=1e-3)
+    assert natural["E"] / truth.E - 1 == pytest.approx(0.19365, rel=1e-3)
+    assert not certificate(problem, solution).converged
+
+
 def test_grid_search_of_li2025_is_reproduced(tables):
     """Best of 5 million cells on a subset of the grid that holds the published winner."""
     problem = Problem.from_runs("chinchilla", Huber(1e-3), "log", *tables["li final 81"])

@@ -1,0 +1,60 @@
+"""The benchmarks run, and their quick versions meet what the full ones promise."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def _run(tmp_path, *names):
+    command = [sys.executable, "-m", "benchmarks", *names, "--quick", "--out", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return [pd.read_csv(tmp_path / f"{name}.csv") for name in names]
+
+
+def test_recovery(tmp_path):
+    (table,) = _run(tmp_path, "recovery")
+    assert len(table) == 27
+    assert (table["worst relative error"] <= 1e-10).all()
+    assert (table["not certified"] == 0).all()
+
+
+def test_optima_and_stuck(tmp_path, upstream):
+    optima, stuck = _run(tmp_path, "optima", "stuck")
+    assert (optima["within 1e-6"] == optima["starts"]).all()
+    assert stuck["met"].all()
+
+
+def test_speed(tmp_path):
+    """Far from the targets only on a machine that is far slower; the full run quotes numbers."""
+    (table,) = _run(tmp_path, "speed")
+    ours = table.set_index(["fit", "table"])["median ms"]
+    assert ours["VPNLS().fit", "isoflop 75"] < 20
+    assert ours["ChinchillaApproach3().fit", "points 240"] < 100
+    assert {"scipy curve_fit, one guess", "lmfit minimize, one guess"} <= set(table["fit"])
+
+
+def test_unknown_name():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "nothing"], cwd=ROOT, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 2 and "choose from recovery" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["recovery", "optima", "stuck", "speed"])
+def test_committed_results_meet_their_targets(name):
+    table = pd.read_csv(ROOT / "benchmarks" / "results" / f"{name}.csv")
+    if name == "speed":
+        checked = table.dropna(subset=["target ms"])
+        assert len(checked) == 2
+        assert (checked["median ms"] <= checked["target ms"]).all()
+    elif name == "optima":
+        assert table.loc[table["solver"] == "auto", "met"].astype(bool).all()
+    else:
+        assert table["met"].all()
