@@ -13,7 +13,9 @@ from ._projection import grid_levels, solve_levels
 # Exponents of published laws lie in (0.05, 1.2).
 _EXPONENTS = np.geomspace(0.03, 2.0, 20)
 _COUPLINGS = np.array([0.3, 1.0, 2.0])
-_MOST_STARTS = 6
+_MOST_CELLS = 3
+# Replicates whose grids are in memory at a time.
+_CHUNK = 256
 # Cells this many times worse than the best one are not worth their constraints.
 _HOPELESS = 25.0
 
@@ -101,45 +103,61 @@ def project_starts(problem, exponents, rows):
 def default_starts(problem):
     """Return starts from a grid of exponents whose levels are closed form.
 
-    The cells are the local minima of the squared error, and those with the lowest value of the
-    objective itself, which may differ where there are outliers.
+    The cells are the local minima of the squared error. Where the objective is another, outliers
+    may have misled them: a single problem adds the cells with the lowest value of the objective
+    itself, replicates add the optimum of all their runs pooled.
 
     Returns
     -------
     theta : ndarray of shape (n, p)
     rows : ndarray of int of shape (n,)
     """
-    starts = [_starts_of_one(problem, row) for row in range(problem.n_problems)]
-    rows = np.repeat(np.arange(len(starts)), [len(start) for start in starts])
-    return np.concatenate(starts), rows
-
-
-def _starts_of_one(problem, row):
     law = problem.law
-    y = problem.loss_of(row)
-    weight = problem.weight_of(row)
-    if law.name == "kaplan":
-        return _kaplan_starts(problem, y, weight, row)
-    if not law.data_term:
-        return _power_starts(problem, y, weight)
+    if law.name == "kaplan" or not law.data_term:
+        build = _kaplan_starts if law.name == "kaplan" else _power_starts
+        starts = [
+            build(problem, problem.loss_of(row), problem.weight_of(row), row)
+            for row in range(problem.n_problems)
+        ]
+        rows = np.repeat(np.arange(len(starts)), [len(start) for start in starts])
+        return np.concatenate(starts), rows
+    parts = [_grid_starts(problem, first) for first in range(0, problem.n_problems, _CHUNK)]
+    theta, rows = (np.concatenate(part) for part in zip(*parts, strict=True))
+    if problem.n_problems > 1 and len(problem.y) == 1:
+        pooled = replace(problem, weight=problem.weight.mean(axis=0, keepdims=True))
+        found = minimise_auto(pooled, *default_starts(pooled))
+        best = np.tile(found.theta[np.argmin(found.value)], (problem.n_problems, 1))
+        theta = np.concatenate((theta, best))
+        rows = np.concatenate((rows, np.arange(problem.n_problems)))
+    return theta, rows
+
+
+def _grid_starts(problem, first):
+    """Return the starts of the replicates from `first` on, at most `_CHUNK` of them."""
+    law, tied = problem.law, problem.law.name == "tied"
+    chosen = slice(first, min(first + _CHUNK, problem.n_problems))
+    n = chosen.stop - first
+    y = problem.y if len(problem.y) == 1 else problem.y[chosen]
+    weight = problem.weight if len(problem.weight) == 1 else problem.weight[chosen]
+    weight = np.broadcast_to(weight, (n, weight.shape[1]))
     squared = weight / y**2 if problem.on == "log" else weight
     size = np.exp(-_EXPONENTS[:, None] * problem.x)
     data = np.exp(-_EXPONENTS[:, None] * problem.z)
-    tied = law.name == "tied"
     levels, rss = grid_levels(size, data, y, squared, prune=np.inf if tied else _HOPELESS)
     if tied:
-        rss = np.where(np.eye(len(rss), dtype=bool), rss, np.inf)
-    cells = _local_minima(rss)[: _MOST_STARTS // 2]
-    if not isinstance(problem.objective, Squared):
-        cells = cells + _best_cells(problem, size, data, levels, rss, y, weight)
-    cells = np.array(list(dict.fromkeys(cells)))
-    exponents = _EXPONENTS[cells]
-    theta = _from_levels(problem, levels[cells[:, 0], cells[:, 1]], exponents)
-    if not law.coupled:
-        return theta
-    return np.concatenate(
-        [np.column_stack((theta[:, :5], np.full(len(theta), gamma))) for gamma in _COUPLINGS]
-    )
+        rss = np.where(np.eye(len(_EXPONENTS), dtype=bool), rss, np.inf)
+    cells = [(row, i, j) for row in range(n) for i, j in _local_minima(rss[row])]
+    if problem.n_problems == 1 and not isinstance(problem.objective, Squared):
+        best = _best_cells(problem, size, data, levels[0], rss[0], y[0], weight[0])
+        cells = dict.fromkeys(cells + [(0, i, j) for i, j in best])
+    row, i, j = np.array(list(cells)).T
+    theta = _from_levels(problem, levels[row, i, j], _EXPONENTS[np.column_stack((i, j))])
+    if law.coupled:
+        theta = np.concatenate(
+            [np.column_stack((theta[:, :5], np.full(len(theta), gamma))) for gamma in _COUPLINGS]
+        )
+        row = np.tile(row, len(_COUPLINGS))
+    return theta, first + row
 
 
 def _best_cells(problem, size, data, levels, rss, y, weight):
@@ -155,15 +173,15 @@ def _best_cells(problem, size, data, levels, rss, y, weight):
     size_of_best = np.abs(r[np.argmin(rss[i, j])])
     delta = float(weight @ size_of_best) / weight.sum()
     value = (weight * Huber(max(delta, 1e-12)).value(r)).sum(axis=1)
-    order = np.argsort(value, kind="stable")[: _MOST_STARTS // 2]
+    order = np.argsort(value, kind="stable")[:_MOST_CELLS]
     return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
 
 
 def _local_minima(rss):
-    """Return the cells no worse than their eight neighbours, best first."""
+    """Return the best few cells that are no worse than their eight neighbours."""
     lowest = np.isfinite(rss) & (rss <= minimum_filter(rss, size=3, mode="nearest"))
     i, j = np.nonzero(lowest)
-    order = np.argsort(rss[i, j], kind="stable")
+    order = np.argsort(rss[i, j], kind="stable")[:_MOST_CELLS]
     return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
 
 
@@ -175,7 +193,7 @@ def _from_levels(problem, levels, exponents):
     return problem.law.reduce(full)
 
 
-def _power_starts(problem, y, weight):
+def _power_starts(problem, y, weight, row):
     """Return starts of a law in one variable: the best few exponents of a grid."""
     offset = "E" in problem.law.names
     squared = weight / y**2 if problem.on == "log" else weight
@@ -203,7 +221,7 @@ def _kaplan_starts(problem, y, weight, row):
         candidates.append(np.column_stack((a, b, grid, np.full(len(grid), beta))))
     theta = np.concatenate(candidates)
     value = problem.value(theta, np.full(len(theta), row))
-    return theta[np.argsort(np.nan_to_num(value, nan=np.inf), kind="stable")[:_MOST_STARTS]]
+    return theta[np.argsort(np.nan_to_num(value, nan=np.inf), kind="stable")[: 2 * _MOST_CELLS]]
 
 
 def _two_levels(size, data, y, weight):

@@ -45,7 +45,7 @@ def minimise_projected(problem, method, resolution):
     for row in range(problem.n_problems):
         y = problem.loss_of(row)
         weight = problem.weight_of(row)
-        _, rss = grid_levels(size, data, y, weight)
+        rss = grid_levels(size, data, y[None], weight[None])[1][0]
         start = exponents[list(np.unravel_index(np.argmin(rss), rss.shape))]
         projected = _Projected(problem.x, problem.z, y, weight)
         end, n_iter = _refine(projected, start, method)

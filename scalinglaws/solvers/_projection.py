@@ -26,12 +26,16 @@ def solve_levels(size, data, y, weight):
     means = [(weight * column).sum(axis=1) / total for column in columns]
     centred = [column - mean[:, None] for column, mean in zip(columns, means, strict=True)]
     weighted = [weight * column for column in centred]
-    moment = [[(weighted[i] * centred[j]).sum(axis=1) for j in range(3)] for i in range(3)]
-    return _solve_active_sets(total, means, moment)
+    moment = [
+        [(weighted[i] * centred[j]).sum(axis=1)[:, None, None] for j in range(3)] for i in range(3)
+    ]
+    means = [mean[:, None, None] for mean in means]
+    levels, rss = _solve_active_sets(total[:, None, None], means, moment, np.inf)
+    return levels[:, 0, 0], rss[:, 0, 0]
 
 
 def grid_levels(size, data, y, weight, prune=np.inf):
-    """`solve_levels` for every pair of a grid of exponents, as matrix products.
+    """`solve_levels` for every pair of a grid of exponents and every replicate: matrix products.
 
     Parameters
     ----------
@@ -39,44 +43,48 @@ def grid_levels(size, data, y, weight, prune=np.inf):
         ``exp(-alpha_i x)``.
     data : ndarray of shape (n_beta, n_runs)
         ``exp(-beta_j z)``.
-    y : ndarray of shape (n_runs,)
-    weight : ndarray of shape (n_runs,)
+    y : ndarray of shape (1, n_runs) or (n_problems, n_runs)
+    weight : ndarray of shape (n_problems, n_runs)
     prune : float, default=inf
         Leave cells unsolved whose residual sum of squares is certainly this many times that of
         the best cell with positive levels.
 
     Returns
     -------
-    levels : ndarray of shape (n_alpha, n_beta, 3)
-    rss : ndarray of shape (n_alpha, n_beta)
+    levels : ndarray of shape (n_problems, n_alpha, n_beta, 3)
+    rss : ndarray of shape (n_problems, n_alpha, n_beta)
         Infinite for cells that were left out.
     """
-    total = weight.sum()
-    mean_size, mean_data, mean_y = ((column @ weight) / total for column in (size, data, y))
-    size, data, y = size - mean_size[:, None], data - mean_data[:, None], y - mean_y
-    shape = (len(size), len(data))
-    wy = weight * y
-    cross = (size * weight) @ data.T
-    size_size, data_data = (size * size) @ weight, (data * data) @ weight
-    size_y, data_y = size @ wy, data @ wy
+    total = weight.sum(axis=1)
+    mean_size, mean_data = weight @ size.T / total[:, None], weight @ data.T / total[:, None]
+    mean_y = (weight * y).sum(axis=1) / total
+    y = y - mean_y[:, None]
+    size, data = size - mean_size[..., None], data - mean_data[..., None]
+    weighted = size * weight[:, None]
+    cross = weighted @ data.swapaxes(1, 2)
+    wy = (weight * y)[..., None]
+    data_data = ((data * data) @ weight[..., None])[..., 0]
 
     def by_size(values):
-        return np.broadcast_to(values[:, None], shape)
+        return np.broadcast_to(values[:, :, None], cross.shape)
 
     def by_data(values):
-        return np.broadcast_to(values, shape)
+        return np.broadcast_to(values[:, None, :], cross.shape)
 
     moment = [
-        [by_size(size_size), cross, by_size(size_y)],
-        [cross, by_data(data_data), by_data(data_y)],
-        [None, None, float(y @ wy)],
+        [by_size((weighted * size).sum(axis=2)), cross, by_size((size @ wy)[..., 0])],
+        [cross, by_data(data_data), by_data((data @ wy)[..., 0])],
+        [None, None, (y * wy[..., 0]).sum(axis=1)[:, None, None]],
     ]
-    means = [by_size(mean_size), by_data(mean_data), float(mean_y)]
-    return _solve_active_sets(float(total), means, moment, prune)
+    means = [by_size(mean_size), by_data(mean_data), mean_y[:, None, None]]
+    return _solve_active_sets(total[:, None, None], means, moment, prune)
 
 
-def _solve_active_sets(total, means, moment, prune=np.inf):
-    """Best of the active sets, from weighted means and centred moments of (size, data, y)."""
+def _solve_active_sets(total, means, moment, prune):
+    """Best of the active sets, from weighted means and centred moments of (size, data, y).
+
+    The last two axes are those of a grid, over which `prune` compares.
+    """
     (ss, sd, sy), (_, dd, dy), (_, _, yy) = moment
     mean_s, mean_d, mean_y = means
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -89,7 +97,7 @@ def _solve_active_sets(total, means, moment, prune=np.inf):
             # Without its constraints a cell is better than with them: hopeless ones can go.
             least = np.where(np.isfinite(rss), rss, 0.0)
             rss[bound] = np.inf
-            bound &= least <= prune * rss.min()
+            bound &= least <= prune * rss.min(axis=(-2, -1), keepdims=True)
         if bound.any():
             parts = (total, *means, ss, sd, dd, sy, dy, yy)
             parts = [np.broadcast_to(part, rss.shape)[bound] for part in parts]

@@ -40,7 +40,7 @@ class GeneralizedSurface(AdditiveAllocation):
     >>> inner = dict(E=1.7, A=406.4, B=410.7, alpha=0.34, beta=0.28)
     >>> for law in (GeneralizedSurface(**inner, gamma=0.8), ChinchillaSurface(**inner)):
     ...     print(f"{law.optimal_allocation(1e21)[0]:.4g} {law.optimal_loss(1e21):.4g}")
-    1.824e+09 2.403
+    1.824e+09 2.399
     1.824e+09 2.339
     """
 

@@ -36,11 +36,17 @@ def test_grid_equals_one_by_one():
     y, weight = 1.8 + np.exp(-0.3 * x) + np.exp(-0.4 * z), rng.uniform(0.5, 2.0, 40)
     exponents = np.linspace(0.05, 0.95, 7)
     size, data = np.exp(-np.outer(exponents, x)), np.exp(-np.outer(exponents, z))
-    levels, rss = grid_levels(size, data, y, weight)
-    for i in range(7):
-        one, one_rss = solve_levels(np.tile(size[i], (7, 1)), data, y, weight)
-        assert levels[i] == pytest.approx(one, abs=1e-10)
-        assert rss[i] == pytest.approx(one_rss, rel=1e-8, abs=1e-12)
+    weight = np.stack((weight, np.roll(weight, 7)))
+    levels, rss = grid_levels(size, data, y[None], weight)
+    pruned = grid_levels(size, data, y[None], weight, prune=5.0)[1]
+    for row in range(2):
+        for i in range(7):
+            one, one_rss = solve_levels(np.tile(size[i], (7, 1)), data, y, weight[row])
+            assert levels[row, i] == pytest.approx(one, abs=1e-10)
+            assert rss[row, i] == pytest.approx(one_rss, rel=1e-8, abs=1e-12)
+        assert pruned[row].min() == rss[row].min()
+        near = rss[row] < 5 * rss[row].min()
+        assert (pruned[row][near] == rss[row][near]).all()
 
 
 def test_collinear_columns_do_not_crash():
