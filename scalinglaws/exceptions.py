@@ -1,4 +1,7 @@
-"""Warnings of the package."""
+"""Warnings of the package, and where they point."""
+
+import sys
+import warnings
 
 
 class DataQualityWarning(UserWarning):
@@ -17,3 +20,34 @@ class DataQualityWarning(UserWarning):
     >>> caught[0].category.__name__
     'DataQualityWarning'
     """
+
+
+def warn_user(message, category):
+    """Warn at the line outside scalinglaws and scikit-learn that led here.
+
+    A fixed ``stacklevel`` cannot do that: scikit-learn wraps `fit`, and checks are nested to
+    different depths.
+
+    Parameters
+    ----------
+    message : str
+    category : type of Warning
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from scalinglaws.exceptions import DataQualityWarning, warn_user
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     warn_user("look at row 3", DataQualityWarning)
+    >>> str(caught[0].message)
+    'look at row 3'
+    """
+    frame, level = sys._getframe(1), 2
+    while frame.f_back and _package(frame) in ("scalinglaws", "sklearn", "joblib"):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _package(frame):
+    return frame.f_globals.get("__name__", "").partition(".")[0]

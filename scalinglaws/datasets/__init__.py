@@ -1,11 +1,12 @@
 """Tables of training runs: shipped, downloaded, synthetic, or a user's own."""
 
+from .._columns import RUN_TABLE
 from ._besiroglu2024 import fetch_besiroglu2024
 from ._czech2026 import fetch_czech2026
 from ._li2025 import fetch_li2025
 from ._porian2024 import fetch_porian2024
 from ._read import read_runs
-from ._schema import RUN_TABLE, check_runs
+from ._schema import check_runs
 from ._sweep import load_sweep
 from ._synthetic import make_isoflop
 

@@ -1,130 +1,16 @@
 """The run table: its columns, their units, the names people give them, and what is checked."""
 
-import re
-import warnings
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
-from ..exceptions import DataQualityWarning
+from .._columns import COLUMNS, QUANTITIES, recognise
+from ..exceptions import DataQualityWarning, warn_user
 
 # A uniform guess over 4e5 tokens (no tokenizer in use is larger) costs ln(4e5) = 12.9 nats.
 _MAX_LOSS = 13.0
 _MIN_LOSS = 0.3
 # Embeddings, attention and recomputation move C away from 6 N D, but not by this much.
 _MAX_COMPUTE_MISMATCH = 0.5
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of the run table.
-
-    Parameters
-    ----------
-    name : str
-        Name in the run table.
-    meaning : str
-        What it holds.
-    unit : str
-        Its unit.
-    quantity : bool
-        True for positive real numbers (stored as float64), False for labels (kept as they are).
-    required : bool
-        Whether a run table must have it.
-    aliases : tuple of str
-        Other names by which `find_columns` knows it.
-
-    Examples
-    --------
-    >>> from scalinglaws.datasets._schema import RUN_TABLE
-    >>> [column.name for column in RUN_TABLE]
-    ['N', 'D', 'C', 'loss', 'run', 'budget', 'seed', 'step']
-    >>> str(RUN_TABLE[0])
-    'N (model parameters, count)'
-    """
-
-    name: str
-    meaning: str
-    unit: str
-    quantity: bool
-    required: bool
-    aliases: tuple
-
-    def __str__(self):
-        return f"{self.name} ({self.meaning}, {self.unit})"
-
-
-# One-letter names other than N, D and C, and names such as "size", "x" or "y", are left out on
-# purpose: a wrong guess is worse than a question.
-RUN_TABLE = (
-    Column(
-        "N",
-        "model parameters",
-        "count",
-        True,
-        True,
-        ("model size", "params", "n params", "num params", "parameters")
-        + ("n parameters", "num parameters", "parameter count", "param count", "model params")
-        + ("model parameters", "total params"),
-    ),
-    Column(
-        "D",
-        "training tokens",
-        "count",
-        True,
-        True,
-        ("tokens", "n tokens", "num tokens", "train tokens", "training tokens", "tokens seen")
-        + ("dataset size", "token count", "n train tokens", "num train tokens", "total tokens"),
-    ),
-    Column(
-        "C",
-        "training compute",
-        "FLOPs",
-        True,
-        False,
-        ("training flop", "training flops", "train flop", "train flops", "flop", "flops")
-        + ("total flops", "n flops", "compute", "train compute", "training compute")
-        + ("budget flops", "compute flops"),
-    ),
-    Column(
-        "loss",
-        "cross-entropy",
-        "nats per token",
-        True,
-        True,
-        ("val loss", "validation loss", "valid loss", "eval loss", "test loss", "c4 loss")
-        + ("c4 eval loss", "final loss", "train loss", "training loss", "nll", "cross entropy"),
-    ),
-    Column("run", "label of the training run", "label", False, False, ("run id", "run name")),
-    Column(
-        "budget",
-        "label of the IsoFLOP group",
-        "FLOPs",
-        False,
-        False,
-        ("flop budget", "flops budget", "compute budget", "isoflop", "isoflop budget"),
-    ),
-    Column("seed", "random seed of the run", "label", False, False, ("random seed", "torch seed")),
-    Column(
-        "step",
-        "optimiser step of the checkpoint",
-        "count",
-        False,
-        False,
-        ("steps", "train step", "global step", "current step", "current steps"),
-    ),
-)
-
-COLUMNS = {column.name: column for column in RUN_TABLE}
-QUANTITIES = tuple(column.name for column in RUN_TABLE if column.quantity)
-
-
-def _plain(name):
-    return re.sub(r"[^a-z0-9]", "", str(name).casefold())
-
-
-_KNOWN = {_plain(alias): c.name for c in RUN_TABLE for alias in (c.name, *c.aliases)}
 
 
 def find_columns(names, given=()):
@@ -160,7 +46,7 @@ def find_columns(names, given=()):
     found = {name: name for name in COLUMNS if name in names and name not in given}
     candidates = {}
     for name in names:
-        known = _KNOWN.get(_plain(name))
+        known = recognise(name)
         if known is not None and known not in found and known not in given:
             candidates.setdefault(known, []).append(name)
     for known, matches in candidates.items():
@@ -284,7 +170,7 @@ def check_quantity(column, name):
 
 
 def _warn(message):
-    warnings.warn(message, DataQualityWarning, stacklevel=4)
+    warn_user(message, DataQualityWarning)
 
 
 def _warn_duplicates(frame):

@@ -1,12 +1,11 @@
 """Approach 1 of Hoffmann et al. 2022: the envelope of training curves."""
 
-import warnings
 from numbers import Integral
 
 import numpy as np
 
 from .._sklearn_compat import Interval, _fit_context
-from ..exceptions import DataQualityWarning
+from ..exceptions import DataQualityWarning, warn_user
 from ..solvers._envelope import lower_envelope, training_curves
 from ..solvers._isoflop import fit_offset_power
 from ._frontier import FrontierLaw, check_labels
@@ -93,7 +92,7 @@ class ChinchillaApproach1(FrontierLaw):
     """
 
     _parameter_constraints = {
-        "n_grid": [Interval(Integral, 2, None, closed="left")],
+        "n_grid": [Interval(Integral, 3, None, closed="left")],
         "min_runs": [Interval(Integral, 2, None, closed="left")],
         "require_interior": ["boolean"],
     }
@@ -173,11 +172,10 @@ class ChinchillaApproach1(FrontierLaw):
             )
         if not long.all():
             names = ", ".join(str(label) for label in labels[~long])
-            warnings.warn(
+            warn_user(
                 f"{name} left out {np.sum(~long)} of {len(labels)} runs, which have a single "
                 f"checkpoint and therefore no curve: {names}.",
                 DataQualityWarning,
-                stacklevel=4,
             )
         kept = [curve for curve, several in zip(curves, long, strict=True) if several]
         return size[long], kept, labels[long]

@@ -1,13 +1,12 @@
 """Approach 2 of Hoffmann et al. 2022: the minima of IsoFLOP profiles."""
 
-import warnings
 from numbers import Real
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..exceptions import DataQualityWarning
+from ..exceptions import DataQualityWarning, warn_user
 from ..solvers._isoflop import (
     akima_vertices,
     fit_offset_power,
@@ -311,11 +310,10 @@ class ChinchillaApproach2(FrontierLaw):
                 f"{len(names)} only {left} have one. {listed}{'. ' if listed else ''}{remedy}."
             )
         if excluded:
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__} excluded {len(excluded)} of {len(names)} budgets without a "
                 f"usable minimum ({listed}).",
                 DataQualityWarning,
-                stacklevel=4,
             )
 
     def _fit_profile_law(self):

@@ -163,7 +163,8 @@ class ChinchillaApproach3(SurfaceFit):
         ConvergenceWarning
             If the fit is not certified.
         DataQualityWarning
-            For exact duplicates and losses that are not in nats per token.
+            For exact duplicates, losses that are not in nats per token, N and D that vary almost
+            together, and as many parameters as runs.
         """
         runs = self._validate_fit(X, y, sample_weight, LAWS[self.law].n_parameters)
         problem, solution = self._solve(runs, self.law, self.solver, self.starts, self.random_state)

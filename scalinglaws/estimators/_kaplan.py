@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..inference import propagate, robust_covariance, standard_errors
+from ..solvers import propagate, robust_covariance, standard_errors
 from ..surfaces import KaplanSurface
 from ._surface_fit import SurfaceFit
 
@@ -107,6 +107,13 @@ class KaplanLaw(SurfaceFit):
         Raises
         ------
         ValueError
+            As `ChinchillaApproach3.fit`.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fit is not certified.
+        DataQualityWarning
             As `ChinchillaApproach3.fit`.
         """
         runs = self._validate_fit(X, y, sample_weight, 4)

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..inference import propagate, robust_covariance, standard_errors
+from ..solvers import propagate, robust_covariance, standard_errors
 from ..surfaces import PowerLawCurve
 from ._surface_fit import SurfaceFit
 
@@ -122,6 +122,13 @@ class PowerLaw(SurfaceFit):
         ValueError
             If a value is missing or not positive, or if there are fewer distinct values of the
             variable than parameters.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the fit is not certified.
+        DataQualityWarning
+            For exact duplicates and losses that are not in nats per token.
         """
         runs = self._validate_fit(X, y, sample_weight, 2 + self.offset)
         problem, solution = self._solve(runs, "power_offset" if self.offset else "power")

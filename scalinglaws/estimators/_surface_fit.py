@@ -1,13 +1,19 @@
 """What the direct fits of a loss surface share: from a solved problem to fitted attributes."""
 
-import warnings
-
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from ..inference import propagate, robust_covariance, standard_errors
+from ..exceptions import DataQualityWarning, warn_user
 from ..objectives import Huber, make_objective
-from ..solvers import Problem, certificate, minimise_auto, solve
+from ..solvers import (
+    Problem,
+    certificate,
+    minimise_auto,
+    propagate,
+    robust_covariance,
+    solve,
+    standard_errors,
+)
 from ..surfaces import ChinchillaSurface, GeneralizedSurface
 from ._base import BaseScalingLaw
 from ._inference import IntervalMixin
@@ -21,6 +27,8 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
 
     def _solve(self, runs, law, solver="auto", starts="grid", random_state=None):
         """Fit `law` to the runs under the objective of the constructor."""
+        for name in ("gamma_", "delta_"):
+            vars(self).pop(name, None)
         objective = make_objective(self.loss, 1.0 if self.delta == "auto" else self.delta)
         problem = Problem.from_runs(law, objective, self.on, *self._variables(runs), runs.weight)
         if self.loss == "huber" and self.delta == "auto":
@@ -41,13 +49,18 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
         self.converged_ = self.certificate_.converged
         self._dof_ = float(problem.weight.sum()) - problem.law.n_parameters
         if not self.converged_:
-            warnings.warn(
+            warn_user(
                 f"{type(self).__name__}: {self.certificate_}. Tried solver="
                 f"{getattr(self, 'solver', 'auto')!r} from {self.certificate_.n_starts} starts; "
                 "try solver='auto' with starts='grid', a simpler law, or runs that tell size and "
                 "data apart.",
                 ConvergenceWarning,
-                stacklevel=4,
+            )
+        if self._dof_ <= 0:
+            warn_user(
+                f"{type(self).__name__}: the weights add up to {problem.weight.sum():g} runs for "
+                f"{problem.law.n_parameters} parameters: nothing is left to estimate errors from.",
+                DataQualityWarning,
             )
 
     def _store_surface(self, problem, solution):

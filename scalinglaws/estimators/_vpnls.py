@@ -125,6 +125,8 @@ class VPNLS(SurfaceFit):
         -----
         ConvergenceWarning
             If the fit is not certified.
+        DataQualityWarning
+            As `ChinchillaApproach3.fit`.
         """
         runs = self._validate_fit(X, y, sample_weight, 5)
         if self.solver == "auto":

@@ -2,17 +2,18 @@
 
 from ._auto import minimise_auto
 from ._certificate import Certificate, certify
+from ._covariance import propagate, robust_covariance, standard_errors
 from ._problem import Problem
+from ._projected import PROJECTED
 from ._solve import (
-    PROJECTED,
     SOLVER_NAMES,
-    START_NAMES,
     Solution,
     as_generator,
     certificate,
     solve,
     solve_projected,
 )
+from ._starts import START_NAMES
 from ._vertex_shift import vertex_shift
 
 __all__ = [
@@ -26,7 +27,10 @@ __all__ = [
     "certificate",
     "certify",
     "minimise_auto",
+    "propagate",
+    "robust_covariance",
     "solve",
     "solve_projected",
+    "standard_errors",
     "vertex_shift",
 ]

@@ -7,7 +7,8 @@ from scipy.ndimage import minimum_filter
 
 from ..objectives import Huber, Squared
 from ._absolute import minimise_absolute
-from ._newton import NewtonResult, minimise_newton
+from ._newton import minimise_newton
+from ._problem import rows_of
 from ._projection import grid_levels, solve_levels
 
 # Exponents of published laws lie in (0.05, 1.2).
@@ -53,7 +54,7 @@ def _approach(problem, theta, rows, delta):
     """Follow the Huber optimum from a transition at the residuals' size down to `delta`."""
     with np.errstate(over="ignore", invalid="ignore"):
         size = np.nan_to_num(np.abs(problem.residuals(theta, rows)), nan=1e3, posinf=1e3)
-    weight = problem.weight if len(problem.weight) == 1 else problem.weight[rows]
+    weight = rows_of(problem.weight, rows)
     # Weighted, so that repeated runs and runs of weight 2 take the same path.
     typical = (weight * size).sum(axis=1) / weight.sum(axis=1)
     current = np.maximum(delta, 2.0 * typical)
@@ -71,33 +72,9 @@ def _approach(problem, theta, rows, delta):
 
 def _one_problem_per_start(problem, rows):
     """Repeat the replicates so that each start has its own row, and may have its own transition."""
-    weight = problem.weight if len(problem.weight) == 1 else problem.weight[rows]
-    y = problem.y if len(problem.y) == 1 else problem.y[rows]
+    weight = rows_of(problem.weight, rows)
+    y = rows_of(problem.y, rows)
     return replace(problem, weight=weight, y=y)
-
-
-def project_starts(problem, exponents, rows):
-    """Return starts with the best levels for given exponents, under squared error.
-
-    Parameters
-    ----------
-    problem : Problem
-    exponents : ndarray of shape (n, 2)
-        alpha and beta of every start.
-    rows : ndarray of int of shape (n,)
-
-    Returns
-    -------
-    ndarray of shape (n, p)
-    """
-    y = problem.y if len(problem.y) == 1 else problem.y[rows]
-    weight = problem.weight if len(problem.weight) == 1 else problem.weight[rows]
-    if problem.on == "log":
-        weight = weight / y**2
-    levels, _ = solve_levels(
-        np.exp(-exponents[:, :1] * problem.x), np.exp(-exponents[:, 1:] * problem.z), y, weight
-    )
-    return _from_levels(problem, levels, exponents)
 
 
 def default_starts(problem):
@@ -137,8 +114,8 @@ def _grid_starts(problem, first):
     law, tied = problem.law, problem.law.name == "tied"
     chosen = slice(first, min(first + _CHUNK, problem.n_problems))
     n = chosen.stop - first
-    y = problem.y if len(problem.y) == 1 else problem.y[chosen]
-    weight = problem.weight if len(problem.weight) == 1 else problem.weight[chosen]
+    y = rows_of(problem.y, chosen)
+    weight = rows_of(problem.weight, chosen)
     weight = np.broadcast_to(weight, (n, weight.shape[1]))
     squared = weight / y**2 if problem.on == "log" else weight
     size = np.exp(-_EXPONENTS[:, None] * problem.x)
@@ -234,6 +211,3 @@ def _two_levels(size, data, y, weight):
     P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
     P, Q = np.where(Q < 0, sy / ss, P), np.where(P < 0, dy / dd, Q)
     return np.maximum(np.column_stack((P, Q)), 0.0), det
-
-
-__all__ = ["NewtonResult", "default_starts", "minimise_auto", "project_starts"]

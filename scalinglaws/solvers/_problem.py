@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..objectives import Huber
-from ..surfaces._centred import LAWS, PARAMETERS, CentredLaw
+from ..surfaces._centred import LAWS, CentredLaw
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class Problem:
         """
         with np.errstate(over="ignore", invalid="ignore"):
             r = self._residual(self.law.loss(theta, self.x, self.z), rows)
-            return (self._rows(self.weight, rows) * self._objective(rows).value(r)).sum(axis=1)
+            return (rows_of(self.weight, rows) * self._objective(rows).value(r)).sum(axis=1)
 
     def gradient(self, theta, rows):
         """Gradient of the summed objective, shape (n, p)."""
@@ -111,7 +111,7 @@ class Problem:
         """
         f, jacobian, contract = self.law.expansion(theta, self.x, self.z)
         r = self._residual(f, rows)
-        objective, weight = self._objective(rows), self._rows(self.weight, rows)
+        objective, weight = self._objective(rows), rows_of(self.weight, rows)
         force = weight * objective.derivative(r)
         stiffness = weight * objective.curvature(r)
         if self.on == "log":
@@ -129,9 +129,9 @@ class Problem:
 
     def rounding(self, rows):
         """Objective of residuals that are rounding errors of the losses, shape (n,)."""
-        target = self._rows(self.target, rows)
+        target = rows_of(self.target, rows)
         noise = np.full((len(rows), 1), 4.0 * np.finfo(float).eps * np.abs(target).max())
-        total = self._rows(self.weight, rows).sum(axis=1)
+        total = rows_of(self.weight, rows).sum(axis=1)
         return total * self._objective(rows).value(noise)[:, 0]
 
     def residuals(self, theta, rows):
@@ -198,11 +198,10 @@ class Problem:
             ),
             axis=-1,
         )
-        assert full.shape[-1] == len(PARAMETERS)
         return self.law.reduce(full)
 
     def _residual(self, f, rows):
-        target = self._rows(self.target, rows)
+        target = rows_of(self.target, rows)
         return np.log(f) - target if self.on == "log" else f - target
 
     def _objective(self, rows):
@@ -211,6 +210,7 @@ class Problem:
             return Huber(self.objective.delta[rows])
         return self.objective
 
-    @staticmethod
-    def _rows(table, rows):
-        return table if len(table) == 1 else table[rows]
+
+def rows_of(table, rows):
+    """Select the rows of replicates; a table of one row serves all of them."""
+    return table if len(table) == 1 else table[rows]

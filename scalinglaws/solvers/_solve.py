@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._auto import minimise_auto, project_starts
+from ._auto import minimise_auto
 from ._certificate import certify
-from ._projected import PROJECTED, minimise_projected
+from ._projected import minimise_projected
 from ._recipes import RECIPES, minimise_recipe
-from ._starts import START_NAMES, make_starts
+from ._starts import make_starts
 
 SOLVER_NAMES = ("auto", *RECIPES)
 # Recipes in raw units are written for the laws their papers fitted.
@@ -43,8 +43,7 @@ def solve(problem, solver="auto", starts="grid", random_state=None):
     ----------
     problem : Problem
     solver : str
-        One of `SOLVER_NAMES`. With "auto" the levels of a start are replaced by their best values
-        given its exponents.
+        One of `SOLVER_NAMES`.
     starts : str or ndarray of shape (n_starts, 5)
         One of `START_NAMES`, or rows of E, A, B, alpha, beta.
     random_state : int, Generator, RandomState or None
@@ -65,9 +64,6 @@ def solve(problem, solver="auto", starts="grid", random_state=None):
     if solver != "auto":
         result, success = minimise_recipe(problem, theta, rows, solver, rng)
         return _best(problem, result, rows, success)
-    if not by_default and name in ("chinchilla", "tied"):
-        full = problem.law.expand(theta)
-        theta = project_starts(problem, np.clip(full[:, 3:5], 0.01, 10.0), rows)
     return _best(problem, minimise_auto(problem, theta, rows), rows)
 
 
@@ -98,15 +94,3 @@ def _best(problem, result, rows, success=None):
         n_starts=np.bincount(rows, minlength=n),
         n_agree=np.bincount(rows, weights=close, minlength=n).astype(int),
     )
-
-
-__all__ = [
-    "PROJECTED",
-    "SOLVER_NAMES",
-    "START_NAMES",
-    "Solution",
-    "as_generator",
-    "certificate",
-    "solve",
-    "solve_projected",
-]

@@ -96,10 +96,30 @@ def make_starts(problem, starts, rng):
     if isinstance(starts, str):
         theta = _named(problem, starts, rng)
     else:
-        E, A, B, alpha, beta = np.asarray(starts, dtype=np.float64).T
+        E, A, B, alpha, beta = _checked(starts).T
         theta = problem.from_natural(E, np.log(A), np.log(B), alpha, beta)
     n = problem.n_problems
     return np.tile(theta, (n, 1)), np.repeat(np.arange(n), len(theta))
+
+
+def _checked(starts):
+    """Return a table of starts, or raise naming the row and the value that cannot be one."""
+    table = np.asarray(starts, dtype=np.float64)
+    if table.ndim != 2 or table.shape[1] != 5 or not len(table):
+        raise ValueError(
+            "starts must be a name or an array with rows of E, A, B, alpha, beta; got shape "
+            f"{table.shape}."
+        )
+    low = np.array([0.0, *[np.finfo(float).tiny] * 4])
+    bad = ~(np.isfinite(table) & (table >= low))
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        name = ("E", "A", "B", "alpha", "beta")[column]
+        raise ValueError(
+            f"starts: row {row} has {name}={table[row, column]:g}; E must not be negative, the "
+            "others must be positive."
+        )
+    return table
 
 
 def _named(problem, name, rng):

@@ -64,6 +64,22 @@ def test_swapped_columns(estimator, runs):
         estimator.fit(frame, y)
 
 
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        (["Training Tokens", "Model Params"], "look swapped"),
+        (["train_tokens", "param_count"], "look swapped"),
+        (["N", "flops"], "Column 'flops' of X looks like C"),
+        (["loss", "D"], "Column 'loss' of X looks like loss"),
+        (["D", "size"], "Column 'D' of X looks like D"),
+    ],
+)
+def test_columns_that_are_something_else(runs, columns, message):
+    X, y = runs
+    with pytest.raises(ValueError, match=message):
+        VPNLS().fit(pd.DataFrame(X, columns=columns), y)
+
+
 @pytest.mark.parametrize("estimator", ALL, ids=lambda e: type(e).__name__)
 def test_wrong_number_of_columns(estimator, runs):
     X, y = runs
@@ -138,6 +154,46 @@ def test_perplexity_warns_with_the_remedy(runs):
     X, y = runs
     with pytest.warns(DataQualityWarning, match="perplexities, take their logarithm"):
         ChinchillaApproach3().fit(X, np.exp(y))
+
+
+@pytest.mark.parametrize("estimator", SURFACE_FITS, ids=lambda e: type(e).__name__)
+def test_warnings_point_at_the_callers_line(estimator, runs):
+    X, y = runs
+    with pytest.warns(DataQualityWarning) as caught:
+        estimator.fit(np.concatenate((X, X[:2])), np.concatenate((y, y[:2])))
+        estimator.optimal_allocation(1e24)
+    assert len(caught) == 2
+    assert {warning.filename for warning in caught} == {__file__}
+
+
+def test_runs_of_nearly_one_ratio_warn():
+    """Certified fits of such tables missed the truth far more often than their intervals say."""
+    rng = np.random.default_rng(0)
+    N = np.logspace(8, 10, 30)
+    X = np.column_stack((N, 20 * N * np.exp(0.05 * rng.normal(size=30))))
+    with pytest.warns(DataQualityWarning, match="N and D vary together"):
+        VPNLS().fit(X, TRUTH.loss(X[:, 0], X[:, 1]))
+
+
+def test_as_many_runs_as_parameters_warn(runs):
+    X, y = runs
+    with pytest.warns(DataQualityWarning, match="5 runs for 5 parameters"):
+        fitted = VPNLS().fit(X[[0, 4, 8, 12, 17]], y[[0, 4, 8, 12, 17]])
+    assert fitted.summary()["std_err"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("starts", "message"),
+    [
+        ([[1.7, 400.0, 400.0]], r"got shape \(1, 3\)"),
+        ([1.7, 400.0, 400.0, 0.3, 0.3], r"got shape \(5,\)"),
+        ([[1.7, 400.0, 400.0, 0.3, 0.3], [1.7, 0.0, 400.0, 0.3, 0.3]], "row 1 has A=0"),
+        ([[-1.0, 400.0, 400.0, 0.3, 0.3]], "row 0 has E=-1"),
+    ],
+)
+def test_bad_starts(runs, starts, message):
+    with pytest.raises(ValueError, match=message):
+        ChinchillaApproach3(starts=starts).fit(*runs)
 
 
 @pytest.mark.parametrize("estimator", SURFACE_FITS, ids=lambda e: type(e).__name__)

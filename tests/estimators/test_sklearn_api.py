@@ -88,7 +88,7 @@ def test_pipeline(estimator):
     assert pipeline.fit(in_billions, y).predict(in_billions) == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("estimator", ALL[2:], ids=lambda e: type(e).__name__)
+@each
 def test_cross_validate(estimator):
     X, y = _table(estimator)
     scores = cross_validate(
@@ -142,6 +142,17 @@ def test_metadata_routing_of_labels():
             cv=KFold(4, shuffle=True, random_state=0),
         )  # fmt: skip
     assert np.isfinite(scores["test_score"]).all()
+
+
+def test_metadata_routing_of_runs():
+    X, y = _table(ChinchillaApproach1())
+    run = X["N"].map("model {:.3g}".format).to_numpy()
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline = make_pipeline(
+            FunctionTransformer(), ChinchillaApproach1().set_fit_request(run=True)
+        )
+        got = pipeline.fit(X, y, run=run)[-1].a_
+    assert got == pytest.approx(ChinchillaApproach1().fit(X, y).a_, rel=1e-12)
 
 
 @each

@@ -272,6 +272,18 @@ def test_allocation_is_that_of_the_surface(noisy):
     assert fit.n_runs_ == len(noisy[1])
 
 
+def test_nothing_is_left_of_an_earlier_fit(noisy):
+    fit = ChinchillaApproach3("generalized").fit(*noisy)
+    assert hasattr(fit, "gamma_") and hasattr(fit, "delta_")
+    fit.set_params(law="chinchilla", loss="squared").fit(*noisy)
+    assert not hasattr(fit, "gamma_") and not hasattr(fit, "delta_")
+
+
+def test_no_budget_no_allocation(noisy):
+    N, D = VPNLS().fit(*noisy).optimal_allocation([])
+    assert len(N) == len(D) == 0
+
+
 def test_frames_are_taken_by_position(noisy):
     X, y = noisy
     expected = VPNLS().fit(X, y).E_

@@ -4,9 +4,14 @@ import numpy as np
 import pytest
 import statsmodels.api as sm
 
-from scalinglaws.inference import propagate, robust_covariance, standard_errors
 from scalinglaws.objectives import Absolute, Huber, Squared
-from scalinglaws.solvers import Problem, solve
+from scalinglaws.solvers import (
+    Problem,
+    propagate,
+    robust_covariance,
+    solve,
+    standard_errors,
+)
 from scalinglaws.surfaces import ChinchillaSurface
 
 TRUTH = ChinchillaSurface(1.8172, 482.01, 2085.43, 0.3478, 0.3658)

@@ -111,7 +111,7 @@ def standard_errors(covariance):
     Examples
     --------
     >>> import numpy as np
-    >>> from scalinglaws.inference import standard_errors
+    >>> from scalinglaws.solvers import standard_errors
     >>> standard_errors(np.diag([4.0, np.nan, -1.0])).tolist()
     [2.0, nan, nan]
     """
