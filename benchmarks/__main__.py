@@ -7,10 +7,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from . import optima, recovery, speed, stuck
+from . import optima, recovery, speed, stuck, vertex
 
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module
-              for module in (recovery, optima, stuck, speed)}  # fmt: skip
+              for module in (recovery, optima, stuck, vertex, speed)}  # fmt: skip
 
 
 def main(arguments=None):

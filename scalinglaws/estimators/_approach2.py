@@ -102,13 +102,12 @@ class ChinchillaApproach2(FrontierLaw):
     point of that correction in one linear step: three coefficients, like the parabola, which is
     its limit for small exponents. The exponents minimise the squared residuals of
     ``E_j + A N**-alpha + B D**-beta`` over all profiles, an offset for each, by variable
-    projection. Without noise the result is exact to rounding (2e-15 in the exponent). Estimating
-    the exponents from the shape of the separate curves alone would be exact as well, but rests on
-    third derivatives: 10 % more scatter off centre.
+    projection. Without noise the result is exact to rounding. Estimating the exponents from the
+    shape of the separate curves alone would be exact as well, but rests on third derivatives.
 
-    Under noise of 0.01 nats (5 budgets, sizes within a factor of 8, alpha 0.34, beta 0.28, 300
-    draws) the standard deviation of a is 0.0031 against 0.0032 for the parabola with 15 sizes per
-    budget, 0.0045 against 0.0046 with 5. Where the grid drifts to a third of the optimum the
+    Under noise of 0.01 nats (`benchmarks/vertex.py`: 5 budgets, sizes within a factor of 8, alpha
+    0.34, beta 0.28, 300 draws) the standard deviation of a is 0.0031 against 0.0032 for the
+    parabola with 15 sizes per budget, and 0.0046 for both with 5. Where the grid drifts to a third of the optimum the
     exact vertex scatters more, 0.0067 against 0.0057 (15 sizes) and 0.0093 against 0.0079 (5),
     but its bias is 0.001 against 0.007 and 0.005. The spline scatters most (0.034 and 0.017).
 

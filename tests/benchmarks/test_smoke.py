@@ -24,6 +24,13 @@ def test_recovery(tmp_path):
     assert (table["not certified"] == 0).all()
 
 
+def test_vertex(tmp_path):
+    (table,) = _run(tmp_path, "vertex")
+    exact = table[table["vertex"] == "exact"]
+    assert (exact["error of a without noise"].abs() < 1e-12).all()
+    assert (table["fits refused"] == 0).all()
+
+
 def test_optima_and_stuck(tmp_path, upstream):
     optima, stuck = _run(tmp_path, "optima", "stuck")
     assert (optima["within 1e-6"] == optima["starts"]).all()
