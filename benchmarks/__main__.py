@@ -14,23 +14,27 @@ BENCHMARKS = {module.__name__.rpartition(".")[2]: module
 
 
 def main(arguments=None):
-    """Run the named benchmarks, print their tables, write them as CSV and as one Markdown page."""
+    """Run the named benchmarks, print their tables, write them as CSV and as text."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; default: all")
     parser.add_argument("--quick", action="store_true", help="a smaller version of each, seconds")
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results")
+    parser.add_argument("--out", type=Path, help="default: results/ here; none with --quick")
     options = parser.parse_args(arguments)
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         parser.error(
             f"unknown benchmark {sorted(unknown)[0]!r}, choose from {', '.join(BENCHMARKS)}"
         )
-    options.out.mkdir(parents=True, exist_ok=True)
+    if options.out is None and not options.quick:
+        options.out = Path(__file__).parent / "results"
     for name in options.names or BENCHMARKS:
         with threadpool_limits(1):
             table = BENCHMARKS[name].run(quick=options.quick)
         text = table.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}")
         print(f"\n## {name}\n\n{text}")
+        if options.out is None or "skipped" in table:
+            continue
+        options.out.mkdir(parents=True, exist_ok=True)
         table.to_csv(options.out / f"{name}.csv", index=False)
         (options.out / f"{name}.txt").write_text(f"{_machine()}\n\n{text}\n")
 

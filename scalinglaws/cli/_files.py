@@ -4,6 +4,9 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+# More laws than these cannot be told apart in one panel; fits.csv has all of them.
+_DRAWN = ("approach1", "approach2", "approach2-exact", "approach3", "approach3-tied", "kaplan")
+
 
 @contextmanager
 def replacing(path):
@@ -28,7 +31,12 @@ def write_all(folder, fits, runs, target, rows, truth=None):
         pd.DataFrame(rows).to_csv(part, index=False)
     written.append(folder / "fits.csv")
     fitted = {fit.method: fit for fit in fits if fit.estimator is not None}
-    allocating = {fit.name: fit.estimator for fit in fitted.values() if fit.N is not None}
+    drawn = [method for method in _DRAWN if method in fitted] or list(fitted)
+    allocating = {
+        fitted[method].name: fitted[method].estimator
+        for method in drawn
+        if fitted[method].N is not None
+    }
     # Approach 1 knows the envelope, neither profiles nor the loss of a run off it.
     of_runs = {method: fit for method, fit in fitted.items() if method != "approach1"}
     of_profiles = {method: fit for method, fit in of_runs.items() if fit.N is not None}

@@ -158,12 +158,24 @@ def certificate_lines(fit):
     ]
 
 
+def spread(fits):
+    """Say how far apart the decisions of the methods are, leaving out refused certificates."""
+    known = [fit for fit in fits if fit.N is not None and fit.certified is not False]
+    if len(known) < 2:
+        return ""
+    low, high = min(known, key=lambda fit: fit.N), max(known, key=lambda fit: fit.N)
+    return (
+        f"N* at the target: {format_count(low.N)} ({low.name}) to {format_count(high.N)} "
+        f"({high.name}), a factor of {format_number(high.N / low.N, 3)} between methods."
+    )
+
+
 def shortened(note, length=400):
     """Cut a long note at the end of an item; --json has all of it."""
     if len(note) <= length:
         return note
     cut = note.rfind("; ", 0, length)
-    return f"{note[: cut if cut > 0 else length]}; ... (in full with --json)"
+    return f"{note[: cut if cut > 0 else length]} ... [in full with --json]"
 
 
 def record(fit, target):

@@ -16,6 +16,7 @@ from ._report import (
     further_parameters,
     record,
     shortened,
+    spread,
     to_json,
 )
 
@@ -58,8 +59,11 @@ def compare_methods(frame, *, source, target, out=None, as_json=False, truth=Non
         if fit.error:
             say(console, f"{fit.name} was not run: {shortened(fit.error)}")
     _print_notes(console, found)
+    if line := spread(fits):
+        say(console, line)
     say(console, "Certified: the gradient vanishes and the curvature is positive, whatever the "
-          "optimiser said. Objectives compare within one method only.")  # fmt: skip
+          "optimiser said. It speaks of the minimum, not of the law. "
+          "Objectives compare within one method only.")  # fmt: skip
     _print_files(console, files)
 
 
@@ -69,7 +73,8 @@ def fit_method(method, frame, *, source, target, out=None, as_json=False):
     with _progress(1) as advance:
         (fit,) = run_methods([method], runs, target, advance)
     if fit.estimator is None:
-        raise InputError(f"{source}: {fit.name} cannot be fitted: {fit.error}")
+        aside = "".join(f" ({note})" for note in runs.notes)
+        raise InputError(f"{source}: {fit.name} cannot be fitted: {fit.error}{aside}")
     files = _write(out, [fit], runs, target)
     if as_json:
         _print_json(source, frame, target, notes + fit.notes, [fit], files)

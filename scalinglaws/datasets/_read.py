@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..exceptions import DataQualityWarning, warn_user
 from ._schema import (
     COLUMNS,
     QUANTITIES,
@@ -25,6 +26,16 @@ from ._schema import (
 )
 
 _READABLE = ".csv, .tsv, .txt, .jsonl, .ndjson, .json (each also .gz, .bz2, .xz, .zip), .parquet"
+# Rounding of budgets stays below this; other ways to count compute do not.
+_OTHER_CONVENTION = 0.05
+_OTHER_UNITS = {
+    "ppl": "like a perplexity: the loss is its natural logarithm",
+    "perplexity": "like a perplexity: the loss is its natural logarithm",
+    "bpb": "to be in bits per byte: the loss is ln 2 times bytes per token times it",
+    "bitsperbyte": "to be in bits per byte: the loss is ln 2 times bytes per token times it",
+    "bitspertoken": "to be in bits per token: the loss is ln 2 times it",
+    "bpt": "to be in bits per token: the loss is ln 2 times it",
+}
 _SEPARATORS = {",": "commas", "\t": "tabs", ";": "semicolons"}
 
 
@@ -147,7 +158,7 @@ def _decode(raw, path):
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{path} is not text in UTF-8 (byte {error.start}): "
-            "is it a binary file, or saved in another encoding?"
+            "is it a binary file? If it is a table, save it as UTF-8"
         ) from error
     if "\0" in text:
         raise ValueError(f"{path} is a binary file, not a table in text")
@@ -214,9 +225,7 @@ def _read_parquet(path):
     try:
         frame = pd.read_parquet(path, engine="pyarrow")
     except ImportError as error:
-        raise ImportError(
-            f'reading {path} needs pyarrow: pip install "scalinglaws[parquet]"'
-        ) from error
+        raise ImportError(f"reading {path} needs pyarrow: pip install pyarrow") from error
     except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"{path} is not a readable Parquet file: {reason}") from error
@@ -238,6 +247,11 @@ def _to_runs(raw, columns, notes):
             if names[known] != known:
                 notes.append(f"{known} is the column {names[known]!r}")
     _derive(frame, names, raw, notes)
+    if unit := _other_unit(names["loss"]):
+        warn_user(
+            f"the column {names['loss']!r} looks {unit}. Losses are expected in nats per token",
+            DataQualityWarning,
+        )
     others = {}
     for name in raw.columns.drop(list(names.values()), errors="ignore"):
         if name in frame.columns:
@@ -282,6 +296,13 @@ def _derive(frame, names, raw, notes):
     elif "C" not in have:
         frame["C"] = 6 * frame["N"] * frame["D"]
         notes.append("C is derived: C = 6 N D")
+    else:
+        ratio = float((frame["C"] / (6 * frame["N"] * frame["D"])).median())
+        if abs(ratio - 1) > _OTHER_CONVENTION:
+            notes.append(
+                f"C is {ratio:.3g} times 6 N D (median): it follows another counting convention. "
+                "Fits, budgets and target compute count 6 N D"
+            )
 
 
 def _what_is_missing(have, names, raw):
@@ -295,8 +316,18 @@ def _what_is_missing(have, names, raw):
         )
     else:
         unused = [name for name in raw.columns if name not in names.values()]
-        if unused:
+        other = [name for name in unused if _other_unit(name)]
+        if "loss" in missing and other:
+            advice = f"{other[0]!r} looks {_other_unit(other[0])}. Add a column loss, in nats"
+        elif unused:
             advice = f"If {unused[0]!r} is {missing[0]}: {how_to_name(missing[0], unused[0])}"
         else:
             advice = f"Add it, or name it: {how_to_name(missing[0], 'its name')}"
     return f"no column for {wanted}{derivable}. Columns there: {there}. {advice}"
+
+
+def _other_unit(name):
+    """Say in which other unit a loss is, going by the name of its column; empty for none."""
+    plain = "".join(letter for letter in str(name).casefold() if letter.isalnum())
+    found = [unit for key, unit in _OTHER_UNITS.items() if plain.endswith(key)]
+    return found[0] if found else ""

@@ -99,8 +99,9 @@ def check_runs(frame):
     Raises
     ------
     ValueError
-        If N, D or loss is absent, or if a value of N, D, C or loss is missing, infinite, zero or
-        negative, or if a run or budget label is missing.
+        If N, D or loss is absent, if N or D cannot be a count in units of one, if a value of N,
+        D, C or loss is missing, infinite, zero or negative, or if a run or budget label is
+        missing.
 
     Warns
     -----
@@ -202,13 +203,23 @@ def _warn_units(frame):
             f"every loss is below {_MIN_LOSS:g} (largest {loss.max():.6g}). "
             f"Is it an error rate, or per byte? {remedy}"
         )
-    for name, least, unit in (("N", 1e4, "millions"), ("D", 1e5, "billions")):
+    for name, impossible, least in (("N", 1e3, 1e4), ("D", 1e4, 1e5)):
         largest = float(np.max(np.asarray(frame[name], dtype=float)))
         if largest < least:
-            _warn(
+            message = (
                 f"the largest {name} is {largest:.6g}, but it is a count of "
-                f"{COLUMNS[name].meaning.split()[-1]}. Is the column in {unit}? Multiply it out"
+                f"{COLUMNS[name].meaning.split()[-1]}. Is the column in millions or billions? "
+                "Multiply it out"
             )
+            if largest < impossible:
+                raise ValueError(message)
+            _warn(message)
+    ratio = float(np.median(np.asarray(frame["D"] / frame["N"], dtype=float)))
+    if ratio < 0.1:
+        _warn(
+            f"half of the runs have fewer than {ratio:.2g} tokens per parameter (D/N). "
+            "Are the columns N and D swapped?"
+        )
 
 
 def _warn_compute(frame):

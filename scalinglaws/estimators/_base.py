@@ -181,6 +181,10 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
         """Raise where the runs cannot determine the law; warn of exact duplicates."""
         self._check_enough_runs(X, n_parameters)
         self._warn_of_duplicates(X, y)
+        self._check_spread(X)
+
+    def _check_spread(self, X):
+        """Raise if all runs lie on one line in (log N, log D); warn if nearly so."""
         logs = np.log(X)
         logs -= logs.mean(axis=0)
         narrow, wide = np.linalg.eigvalsh(logs.T @ logs)

@@ -167,9 +167,9 @@ class PowerLaw(SurfaceFit):
             "use ChinchillaApproach2, ChinchillaApproach3 or VPNLS."
         )
 
-    def _check_design(self, X, y, n_parameters):
-        self._check_enough_runs(X, n_parameters)
-        self._warn_of_duplicates(X, y)
+    def _check_spread(self, X):
+        """Raise if the variable takes fewer values than the law has parameters."""
+        n_parameters = 2 + self.offset
         values = np.unique(self._variable(X[:, 0], X[:, 1]))
         # Values that differ by rounding alone are one value.
         n_distinct = 1 + int((np.diff(np.log(values)) > 1e-9).sum())

@@ -49,11 +49,12 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
         self.converged_ = self.certificate_.converged
         self._dof_ = float(problem.weight.sum()) - problem.law.n_parameters
         if not self.converged_:
+            tried = getattr(self, "solver", "auto")
+            remedy = "" if tried == "auto" else "solver='auto' with starts='grid', "
             warn_user(
-                f"{type(self).__name__}: {self.certificate_}. Tried solver="
-                f"{getattr(self, 'solver', 'auto')!r} from {self.certificate_.n_starts} starts; "
-                "try solver='auto' with starts='grid', a simpler law, or runs that tell size and "
-                "data apart.",
+                f"{type(self).__name__}: {self.certificate_}. Tried {tried!r} from "
+                f"{self.certificate_.n_starts} starts; try {remedy}a simpler law, or runs that "
+                "tell size and data apart.",
                 ConvergenceWarning,
             )
         if self._dof_ <= 0:
@@ -121,7 +122,7 @@ def _automatic_delta(problem, max_iter=10):
     delta = np.inf
     for _ in range(max_iter):
         size = np.abs(problem.residuals(theta, rows)[0])
-        spread = 1.4826 * _weighted_median(size, problem.weight[0], problem.law.n_parameters)
+        spread = 1.4826 * _weighted_median(size, problem.weight[0])
         previous, delta = delta, max(_HUBER_EFFICIENT * spread, smallest)
         if abs(delta - previous) <= 1e-6 * delta:
             break
@@ -129,8 +130,8 @@ def _automatic_delta(problem, max_iter=10):
     return float(delta)
 
 
-def _weighted_median(values, weight, n_fitted):
-    """Median of the values beyond `n_fitted` that a fit may have driven to zero."""
+def _weighted_median(values, weight):
+    """Return the smallest value that half of the weight does not exceed."""
     order = np.argsort(values)
     reached = np.cumsum(weight[order])
-    return values[order][np.searchsorted(reached, 0.5 * (reached[-1] + n_fitted))]
+    return values[order][np.searchsorted(reached, 0.5 * reached[-1])]

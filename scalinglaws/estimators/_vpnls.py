@@ -27,7 +27,8 @@ class VPNLS(SurfaceFit):
             default="auto"
         "auto" is ours. The others are those of Czech et al. 2026, for squared error on the loss:
         an optimiser over the two exponents from the best cell of a grid, with the gradient of
-        the projected problem or differences of it; "grid" keeps the best cell.
+        the projected problem or differences of it; "grid" keeps the best cell. E, A and B are
+        never negative here, as in their Nelder-Mead; their L-BFGS-B let them be.
     resolution : int, default=32
         Number of exponents per axis, linearly spaced in [0.05, 0.95], for solvers but "auto".
 

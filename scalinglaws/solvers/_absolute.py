@@ -71,7 +71,9 @@ def _linear_program(law, theta, residual, jacobian, weight, radius):
     n, p = jacobian.shape
     identity = sparse.identity(n, format="csc")
     matrix = sparse.hstack((sparse.csc_array(jacobian / scale), -identity, identity))
-    cost = np.concatenate((np.zeros(p), weight, weight))
+    # HiGHS has absolute tolerances: weights and residuals enter in units of their largest.
+    heaviest = float(weight.max())
+    cost = np.concatenate((np.zeros(p), weight / heaviest, weight / heaviest))
     bounds = np.column_stack(
         (
             np.maximum(-radius, (law.lower - theta) * scale),
@@ -85,4 +87,4 @@ def _linear_program(law, theta, residual, jacobian, weight, radius):
     if solution.status != 0:
         return np.zeros(p), 0.0
     current = float(weight @ np.abs(residual))
-    return solution.x[:p] * unit / scale, current - float(solution.fun) * unit
+    return solution.x[:p] * unit / scale, current - float(solution.fun) * unit * heaviest

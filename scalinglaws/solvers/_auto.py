@@ -7,12 +7,17 @@ from scipy.ndimage import minimum_filter
 
 from ..objectives import Huber, Squared
 from ._absolute import minimise_absolute
-from ._newton import minimise_newton
+from ._newton import NewtonResult, minimise_newton
 from ._problem import rows_of
 from ._projection import grid_levels, solve_levels
 
 # Exponents of published laws lie in (0.05, 1.2).
 _EXPONENTS = np.geomspace(0.03, 2.0, 20)
+_ANCHORS = np.geomspace(0.06, 1.5, 6)
+_REWEIGHTINGS = 4
+_MOST_ANCHORS = 2
+# An absolute objective is approached to this transition before linear programs take over.
+_SMALLEST_DELTA = 1e-6
 _COUPLINGS = np.array([0.3, 1.0, 2.0])
 _MOST_CELLS = 3
 # Replicates whose grids are in memory at a time.
@@ -40,34 +45,61 @@ def minimise_auto(problem, theta, rows):
     objective = problem.objective
     if isinstance(objective, Squared):
         return minimise_newton(problem, theta, rows)
-    if isinstance(objective, Huber):
-        delta = np.broadcast_to(np.asarray(objective.delta, dtype=float).reshape(-1), len(theta))
-        theta, n_iter = _approach(problem, theta, rows, delta)
-        result = minimise_newton(problem, theta, rows)
-        return result._replace(n_iter=result.n_iter + n_iter)
-    theta, n_iter = _approach(problem, theta, rows, np.full(len(theta), 1e-6))
-    result = minimise_absolute(problem, theta, rows)
-    return result._replace(n_iter=result.n_iter + n_iter)
+    smooth = isinstance(objective, Huber)
+    delta = np.asarray(objective.delta if smooth else _SMALLEST_DELTA, dtype=float).reshape(-1)
+    delta = delta[rows] if len(delta) > 1 else np.full(len(theta), delta[0])
+    typical = _typical_residual(problem, theta, rows)
+    least = np.full(problem.n_problems, np.inf)
+    np.minimum.at(least, rows, typical)
+    wide = np.maximum(delta, 2.0 * least[rows])
+    theta, count = _follow(problem, theta, rows, np.maximum(wide, 2.0 * typical), wide)
+    own = _one_problem_per_start(problem, rows).with_objective(Huber(wide[:, None]))
+    found = minimise_newton(own, theta, np.arange(len(theta)), 60)
+    # Starts that have met by now are one from here on.
+    first, member = _distinct(found.value, rows)
+    rows, count = rows[first], (count + found.n_iter)[first]
+    theta, more = _follow(problem, found.theta[first], rows, wide[first] / 4.0, delta[first])
+    finish = minimise_newton if smooth else minimise_absolute
+    result = finish(problem, theta, rows)
+    n_iter = result.n_iter + count + more
+    return NewtonResult(result.theta[member], result.value[member], n_iter[member])
 
 
-def _approach(problem, theta, rows, delta):
-    """Follow the Huber optimum from a transition at the residuals' size down to `delta`."""
+def _typical_residual(problem, theta, rows):
+    """Return the weighted median of the absolute residuals of every start."""
     with np.errstate(over="ignore", invalid="ignore"):
-        size = np.nan_to_num(np.abs(problem.residuals(theta, rows)), nan=1e3, posinf=1e3)
-    weight = rows_of(problem.weight, rows)
-    # Weighted, so that repeated runs and runs of weight 2 take the same path.
-    typical = (weight * size).sum(axis=1) / weight.sum(axis=1)
-    current = np.maximum(delta, 2.0 * typical)
+        size = np.abs(problem.residuals(theta, rows))
+        size = np.nan_to_num(size, nan=1e3, posinf=1e3)
+    order = np.argsort(size, axis=1)
+    weight = np.broadcast_to(rows_of(problem.weight, rows), size.shape)
+    reached = np.cumsum(np.take_along_axis(weight, order, axis=1), axis=1)
+    middle = np.argmax(reached >= 0.5 * reached[:, -1:], axis=1)
+    return np.take_along_axis(size, order, axis=1)[np.arange(len(size)), middle]
+
+
+def _follow(problem, theta, rows, delta, last):
+    """Follow the Huber optimum while the transition shrinks from `delta` towards `last`."""
     n_iter = np.zeros(len(theta), dtype=int)
     table = np.arange(len(theta))
     own = _one_problem_per_start(problem, rows)
-    while True:
-        last = bool((current <= delta).all())
-        if last:
-            return theta, n_iter
-        result = minimise_newton(own.with_objective(Huber(current[:, None])), theta, table, 6)
+    while (delta > last).any():
+        delta = np.maximum(delta, last)
+        result = minimise_newton(own.with_objective(Huber(delta[:, None])), theta, table, 6)
         theta, n_iter = result.theta, n_iter + result.n_iter
-        current = np.maximum(delta, current / 4.0)
+        delta = delta / 4.0
+    return theta, n_iter
+
+
+def _distinct(value, rows):
+    """Return the first of each group of equal values within a replicate, and every one's group."""
+    order = np.lexsort((value, rows))
+    ordered, owner = value[order], rows[order]
+    new = np.ones(len(order), dtype=bool)
+    gap = ordered[1:] > ordered[:-1] * (1.0 + 1e-9) + np.finfo(float).tiny
+    new[1:] = gap | (owner[1:] != owner[:-1]) | ~np.isfinite(ordered[1:])
+    member = np.empty(len(order), dtype=int)
+    member[order] = np.cumsum(new) - 1
+    return order[new], member
 
 
 def _one_problem_per_start(problem, rows):
@@ -81,8 +113,8 @@ def default_starts(problem):
     """Return starts from a grid of exponents whose levels are closed form.
 
     The cells are the local minima of the squared error. Where the objective is another, outliers
-    may have misled them: a single problem adds the cells with the lowest value of the objective
-    itself, replicates add the optimum of all their runs pooled.
+    may have misled them: a single problem adds anchors with reweighted levels, replicates add the
+    optimum of all their runs pooled.
 
     Returns
     -------
@@ -124,11 +156,12 @@ def _grid_starts(problem, first):
     if tied:
         rss = np.where(np.eye(len(_EXPONENTS), dtype=bool), rss, np.inf)
     cells = [(row, i, j) for row in range(n) for i, j in _local_minima(rss[row])]
-    if problem.n_problems == 1 and not isinstance(problem.objective, Squared):
-        best = _best_cells(problem, size, data, levels[0], rss[0], y[0], weight[0])
-        cells = dict.fromkeys(cells + [(0, i, j) for i, j in best])
-    row, i, j = np.array(list(cells)).T
+    row, i, j = np.array(cells).T
     theta = _from_levels(problem, levels[row, i, j], _EXPONENTS[np.column_stack((i, j))])
+    if problem.n_problems == 1 and not isinstance(problem.objective, Squared):
+        robust = _robust_starts(problem)
+        theta = np.concatenate((theta, robust))
+        row = np.zeros(len(theta), dtype=int)
     if law.coupled:
         theta = np.concatenate(
             [np.column_stack((theta[:, :5], np.full(len(theta), gamma))) for gamma in _COUPLINGS]
@@ -137,34 +170,41 @@ def _grid_starts(problem, first):
     return theta, first + row
 
 
-def _best_cells(problem, size, data, levels, rss, y, weight):
-    """Return the cells whose projected levels have the lowest value of the objective itself."""
-    coarse = np.zeros(rss.shape, dtype=bool)
-    coarse[::2, ::2] = True
-    i, j = np.nonzero(np.isfinite(rss) & coarse)
-    if not len(i):
-        return []
-    chosen = levels[i, j]
-    f = chosen[:, :1] + chosen[:, 1:2] * size[i] + chosen[:, 2:] * data[j]
-    r = np.log(f / y) if problem.on == "log" else f - y
-    size_of_best = np.abs(r[np.argmin(rss[i, j])])
-    delta = float(weight @ size_of_best) / weight.sum()
-    value = (weight * Huber(max(delta, 1e-12)).value(r)).sum(axis=1)
-    order = np.argsort(value, kind="stable")[:_MOST_CELLS]
-    return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
+def _robust_starts(problem):
+    """Return starts that outliers have not chosen: anchors whose levels are reweighted.
+
+    Iteratively reweighted least squares approaches the levels of the objective itself; the best
+    few anchors are kept.
+    """
+    theta = np.array([(i, j) for i in _ANCHORS for j in _ANCHORS])
+    size, data = np.exp(-theta[:, :1] * problem.x), np.exp(-theta[:, 1:] * problem.z)
+    rows = np.zeros(len(theta), dtype=int)
+    y, weight = problem.y, problem.weight
+    scale = 1.0 / y**2 if problem.on == "log" else np.ones_like(y)
+    share = np.ones_like(size)
+    for _ in range(_REWEIGHTINGS):
+        levels, _ = solve_levels(size, data, y, weight * scale * share)
+        f = levels[:, :1] + levels[:, 1:2] * size + levels[:, 2:] * data
+        r = np.abs(np.log(f / y) if problem.on == "log" else f - y)
+        # A floor keeps an interpolated run from taking all the weight.
+        largest = np.maximum(r.max(axis=1, keepdims=True), np.finfo(float).tiny)
+        share = 1.0 / np.maximum(r / largest, 1e-2)
+    found = _from_levels(problem, levels, theta)
+    order = np.argsort(problem.value(found, rows), kind="stable")[:_MOST_ANCHORS]
+    return found[order]
 
 
-def _local_minima(rss):
+def _local_minima(rss, most=_MOST_CELLS):
     """Return the best few cells that are no worse than their eight neighbours."""
     lowest = np.isfinite(rss) & (rss <= minimum_filter(rss, size=3, mode="nearest"))
     i, j = np.nonzero(lowest)
-    order = np.argsort(rss[i, j], kind="stable")[:_MOST_CELLS]
+    order = np.argsort(rss[i, j], kind="stable")[:most]
     return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
 
 
 def _from_levels(problem, levels, exponents):
     """Build free parameters from levels at the centre; a vanishing level starts small."""
-    floor = 1e-3 * float(problem.y.min())
+    floor = 1e-3 * min(float(problem.y.min()), float(np.ptp(problem.y)) + 1e-300)
     P, Q = np.maximum(levels[:, 1:], floor).T
     full = np.column_stack((levels[:, 0], np.log(P), np.log(Q), exponents, np.ones(len(levels))))
     return problem.law.reduce(full)
@@ -196,9 +236,15 @@ def _kaplan_starts(problem, y, weight, row):
         floor = 1e-6 * power.max()
         a, b = beta * np.log(np.maximum(levels, floor)).T + np.log(y.min())
         candidates.append(np.column_stack((a, b, grid, np.full(len(grid), beta))))
-    theta = np.concatenate(candidates)
-    value = problem.value(theta, np.full(len(theta), row))
-    return theta[np.argsort(np.nan_to_num(value, nan=np.inf), kind="stable")[: 2 * _MOST_CELLS]]
+    theta = np.array(candidates)
+    flat = theta.reshape(-1, 4)
+    value = problem.value(flat, np.full(len(flat), row)).reshape(theta.shape[:2])
+    value = np.nan_to_num(value, nan=np.inf)
+    # One basin may hold all of the lowest cells: local minima come first.
+    cells = _local_minima(value, 12)
+    lowest = np.column_stack(np.unravel_index(np.argsort(value, axis=None)[:12], value.shape))
+    cells = np.array(list(dict.fromkeys([*cells, *map(tuple, lowest.tolist())])))
+    return theta[cells[:, 0], cells[:, 1]]
 
 
 def _two_levels(size, data, y, weight):

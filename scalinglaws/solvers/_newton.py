@@ -20,7 +20,7 @@ class NewtonResult(NamedTuple):
     n_iter: np.ndarray
 
 
-def minimise_newton(problem, theta, rows, max_iter=200):
+def minimise_newton(problem, theta, rows, max_iter=1000):
     """Minimise the summed objective from every start at once.
 
     Each iteration solves ``(|H| + damping) step = -gradient`` in coordinates scaled to unit

@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.optimize import minimize
 
-from ._auto import _from_levels
 from ._newton import NewtonResult
 from ._projection import grid_levels, solve_levels
 
@@ -49,7 +48,8 @@ def minimise_projected(problem, method, resolution):
         start = exponents[list(np.unravel_index(np.argmin(rss), rss.shape))]
         projected = _Projected(problem.x, problem.z, y, weight)
         end, n_iter = _refine(projected, start, method)
-        ends.append(_from_levels(problem, projected.levels(end)[None], end[None])[0])
+        E, P, Q = np.maximum(projected.levels(end), [0.0, *[np.finfo(float).tiny] * 2])
+        ends.append((E, np.log(P), np.log(Q), *end))
         counts.append(n_iter)
     theta, rows = np.array(ends), np.arange(problem.n_problems)
     return NewtonResult(theta, problem.value(theta, rows), np.array(counts))

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 PARAMETERS = ("E", "a", "b", "alpha", "beta", "gamma")
-# At an exponent of 1e-4 a term is constant over any table and cannot be told from E.
-_LOWER = np.array([0.0, -60.0, -60.0, 1e-4, 1e-4, 0.02])
+# At an exponent of 1e-3 a term is constant over any table and cannot be told from E.
+_LOWER = np.array([0.0, -60.0, -60.0, 1e-3, 1e-3, 0.02])
 _UPPER = np.array([np.inf, 60.0, 60.0, 10.0, 10.0, 50.0])
 
 

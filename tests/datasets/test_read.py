@@ -105,7 +105,7 @@ def test_parquet_without_pyarrow(write, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", fake)
-    with pytest.raises(ImportError, match=r'pip install "scalinglaws\[parquet\]"'):
+    with pytest.raises(ImportError, match="pip install pyarrow"):
         read_runs(path)
 
 
@@ -144,8 +144,21 @@ def test_n_is_derived(write):
 
 
 def test_c_is_derived_and_a_given_c_is_kept(write):
-    frame = read_runs(write("runs.csv", "N,D,C,loss\n1e8,2e9,1.3e18,3.5\n"))
-    assert frame["C"].tolist() == [1.3e18] and frame.attrs["notes"] == []
+    frame = read_runs(write("runs.csv", "N,D,C,loss\n1e8,2e9,1.21e18,3.5\n"))
+    assert frame["C"].tolist() == [1.21e18] and frame.attrs["notes"] == []
+
+
+def test_c_of_another_convention_is_noted(write):
+    frame = read_runs(write("runs.csv", "N,D,C,loss\n1e8,2e9,1.68e18,3.5\n2e8,2e9,3.36e18,3.3\n"))
+    (note,) = frame.attrs["notes"]
+    assert note.startswith("C is 1.4 times 6 N D (median)") and "target compute" in note
+
+
+def test_loss_in_other_units_by_its_name(write):
+    with pytest.raises(ValueError, match="'val_bpb' looks to be in bits per byte"):
+        read_runs(write("runs.csv", "N,D,val_bpb\n1e8,2e9,0.9\n"))
+    with pytest.warns(DataQualityWarning, match="'ppl' looks like a perplexity"):
+        read_runs(write("runs.csv", "N,D,ppl\n1e8,2e9,9.1\n"), columns={"loss": "ppl"})
 
 
 def test_missing_file_and_folder(tmp_path):

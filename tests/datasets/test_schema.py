@@ -153,13 +153,21 @@ def test_initial_losses_and_small_losses_are_plausible():
 def test_counts_in_millions():
     with pytest.warns(
         DataQualityWarning,
-        match="the largest N is 400, but it is a count of parameters.*in millions",
+        match="the largest N is 4000, but it is a count of parameters.*in millions",
     ):
+        check_runs(runs(N=[1000, 2000, 4000]))
+
+
+def test_counts_that_cannot_be():
+    with pytest.raises(ValueError, match="the largest N is 400, but it is a count of parameters"):
         check_runs(runs(N=[100, 200, 400]))
-    with pytest.warns(
-        DataQualityWarning, match="the largest D is 3, but it is a count of tokens.*in billions"
-    ):
+    with pytest.raises(ValueError, match="the largest D is 3, but it is a count of tokens"):
         check_runs(runs(D=[2, 2, 3]))
+
+
+def test_fewer_tokens_than_parameters():
+    with pytest.warns(DataQualityWarning, match="Are the columns N and D swapped"):
+        check_runs(runs(N=[1e10, 2e10, 4e10], D=[1e8, 2e8, 4e8]))
 
 
 def test_compute_of_another_convention():

@@ -226,11 +226,11 @@ def test_automatic_delta_follows_the_noise():
     deltas = []
     for noise in (0.002, 0.02):
         runs = make_isoflop(
-            TRUTH, np.logspace(18, 20.5, 8), 12, noise=noise, noise_on="log", random_state=1
+            TRUTH, np.logspace(18, 20.5, 8), 12, noise=noise, noise_on="log", random_state=0
         )
         fit = ChinchillaApproach3(delta="auto").fit(runs[["N", "D"]], runs["loss"])
         deltas.append(fit.delta_)
-        assert fit.delta_ == pytest.approx(1.345 * noise, rel=0.3)
+        assert fit.delta_ == pytest.approx(1.345 * noise, rel=0.15)
     assert deltas[1] == pytest.approx(10 * deltas[0], rel=0.05)
 
 

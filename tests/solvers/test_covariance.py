@@ -25,29 +25,33 @@ def _runs(seed, noise):
     return N, D, TRUTH.loss(N, D) * np.exp(noise * rng.normal(size=N.size))
 
 
-def test_squared_error_is_the_hc1_of_the_tangent_plane():
+def test_squared_error_is_the_hc3_of_the_tangent_plane():
     problem = Problem.from_runs("chinchilla", Squared(), "log", *_runs(0, 0.01))
     theta = solve(problem).theta[0]
     residual = problem.residuals(theta[None], np.zeros(1, int))[0]
-    ols = sm.OLS(residual, problem.jacobian(theta[None])[0].T).fit(cov_type="HC1")
+    ols = sm.OLS(residual, problem.jacobian(theta[None])[0].T).fit(cov_type="HC3")
     assert robust_covariance(problem, theta) == pytest.approx(ols.cov_params(), rel=1e-6)
 
 
 @pytest.mark.parametrize("objective", [Squared(), Huber(1e-3), Huber(1.345e-2), Absolute()])
 @pytest.mark.parametrize("exponent", [0.0, -0.25])
-def test_standard_errors_match_the_scatter_of_refits(objective, exponent):
-    """Also where the noise falls with compute, which a classical covariance gets wrong."""
-    exponents, errors = [], []
+def test_intervals_cover_also_where_the_noise_is_unequal(objective, exponent):
+    """80 runs, noise constant or falling with compute, which a classical covariance gets wrong."""
+    N, D, _ = _runs(0, 0.0)
+    noise = 0.01 * (6 * N * D / 1e18) ** exponent
+    estimates, errors = [], []
     for seed in range(60):
-        N, D, _ = _runs(0, 0.0)
-        noise = 0.01 * (6 * N * D / 1e18) ** exponent
         y = TRUTH.loss(N, D) * np.exp(noise * np.random.default_rng(seed).normal(size=N.size))
         problem = Problem.from_runs("chinchilla", objective, "log", N, D, y)
         theta = solve(problem).theta[0]
-        exponents.append(theta[3:])
+        estimates.append(theta[3:])
         errors.append(standard_errors(robust_covariance(problem, theta))[3:])
-    ratio = np.median(errors, axis=0) / np.std(exponents, axis=0, ddof=1)
-    assert ratio == pytest.approx(1.0, abs=0.35)
+    estimates, errors = np.array(estimates), np.array(errors)
+    hits = np.abs(estimates - [TRUTH.alpha, TRUTH.beta]) <= 1.99 * errors
+    assert (hits.sum(axis=0) >= 51).all()  # 57 expected, 4 standard errors below
+    # Neither too small nor useless: HC3 with a kernel is up to half too wide at this size.
+    ratio = np.median(errors, axis=0) / estimates.std(axis=0, ddof=1)
+    assert (ratio > 0.75).all() and (ratio < 1.6).all()
 
 
 def test_parameter_at_a_bound_has_no_error():
