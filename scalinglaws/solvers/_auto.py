@@ -15,7 +15,7 @@ from ._projection import grid_levels, solve_levels
 _EXPONENTS = np.geomspace(0.03, 2.0, 20)
 _ANCHORS = np.geomspace(0.06, 1.5, 6)
 _REWEIGHTINGS = 4
-_MOST_ANCHORS = 2
+_MOST_ANCHORS = 1
 # An absolute objective is approached to this transition before linear programs take over.
 _SMALLEST_DELTA = 1e-6
 _COUPLINGS = np.array([0.3, 1.0, 2.0])
@@ -54,7 +54,7 @@ def minimise_auto(problem, theta, rows):
     wide = np.maximum(delta, 2.0 * least[rows])
     theta, count = _follow(problem, theta, rows, np.maximum(wide, 2.0 * typical), wide)
     own = _one_problem_per_start(problem, rows).with_objective(Huber(wide[:, None]))
-    found = minimise_newton(own, theta, np.arange(len(theta)), 60)
+    found = minimise_newton(own, theta, np.arange(len(theta)), 60, last_decrease=1e-7)
     # Starts that have met by now are one from here on.
     first, member = _distinct(found.value, rows)
     rows, count = rows[first], (count + found.n_iter)[first]
@@ -95,7 +95,7 @@ def _distinct(value, rows):
     order = np.lexsort((value, rows))
     ordered, owner = value[order], rows[order]
     new = np.ones(len(order), dtype=bool)
-    gap = ordered[1:] > ordered[:-1] * (1.0 + 1e-9) + np.finfo(float).tiny
+    gap = ordered[1:] > ordered[:-1] * (1.0 + 1e-7) + np.finfo(float).tiny
     new[1:] = gap | (owner[1:] != owner[:-1]) | ~np.isfinite(ordered[1:])
     member = np.empty(len(order), dtype=int)
     member[order] = np.cumsum(new) - 1

@@ -9,10 +9,11 @@ def robust_covariance(problem, theta, row=0):
     """Sandwich covariance of the free parameters, for independent residuals of unequal size.
 
     ``H**-1 M H**-1`` with ``M = sum(w (psi / (1 - h))**2 j j')`` and ``H = sum(w psi' j j')``, j
-    the derivatives of a residual and h its leverage (HC3). For an objective with a kink, or a
-    Huber function whose quadratic zone is narrower than the residuals, psi' is a uniform kernel
-    over the smallest residuals, as for quantile regression. On the table of Besiroglu et al. 2024
-    it comes within three tenths of the bootstrap for E, alpha, beta and a (a test checks it).
+    the derivatives of a residual and h = psi' j' H**-1 j its leverage (HC3). For an objective with
+    a kink, or a Huber function whose quadratic zone is narrower than the residuals, psi' is a
+    uniform kernel over the smallest residuals, as for quantile regression. On the table of
+    Besiroglu et al. 2024 it comes within three tenths of the bootstrap for E, alpha, beta and a
+    (a test checks it).
 
     Parameters
     ----------
@@ -57,8 +58,8 @@ def robust_covariance(problem, theta, row=0):
         return covariance
     if not (np.diag(bread) > 0).all():
         return covariance
-    mean_stiffness = float(weight @ stiffness) / n_runs
-    leverage = mean_stiffness * np.einsum("in,ij,jn->n", jacobian, bread, jacobian)
+    # What leaving a run out changes, to first order; a run in the linear zone has no leverage.
+    leverage = stiffness * np.einsum("in,ij,jn->n", jacobian, bread, jacobian)
     force = force / (1.0 - np.minimum(leverage, _LARGEST_LEVERAGE))
     meat = (jacobian * (weight * force**2)) @ jacobian.T
     covariance[np.ix_(free, free)] = bread @ meat @ bread / np.outer(scale, scale)

@@ -6,8 +6,6 @@ import numpy as np
 
 # A step may change levels and exponents by this much (they are of order one by construction).
 _LONGEST_STEP = 1.5
-# Newton's method squares the error: a step that promises this share of the objective is the last.
-_LAST_DECREASE = 1e-11
 _RESOLVED = 1e-13
 _MOST_REFUSALS = 30
 
@@ -20,7 +18,7 @@ class NewtonResult(NamedTuple):
     n_iter: np.ndarray
 
 
-def minimise_newton(problem, theta, rows, max_iter=1000):
+def minimise_newton(problem, theta, rows, max_iter=1000, last_decrease=1e-11):
     """Minimise the summed objective from every start at once.
 
     Each iteration solves ``(|H| + damping) step = -gradient`` in coordinates scaled to unit
@@ -37,6 +35,9 @@ def minimise_newton(problem, theta, rows, max_iter=1000):
     rows : ndarray of int of shape (n,)
         The replicate that each start belongs to.
     max_iter : int
+    last_decrease : float
+        A step that promises less than this share of the objective is the last; Newton's method
+        squares the error.
 
     Returns
     -------
@@ -54,7 +55,9 @@ def minimise_newton(problem, theta, rows, max_iter=1000):
         if not len(live):
             break
         old = value[live]
-        step, decrease, last = _damped_step(law, theta[live], expansion, damping[live], old)
+        step, decrease, last = _damped_step(
+            law, theta[live], expansion, damping[live], last_decrease * old
+        )
         candidate = law.clip(theta[live] + step)
         new = problem.value(candidate, rows[live])
         better = (new < old) | last & (new <= old * (1.0 + _RESOLVED))
@@ -99,7 +102,7 @@ def scaled_model(gradient, hessian, scale, free):
     return gradient * inverse, H, inverse
 
 
-def _damped_step(law, theta, expansion, damping, value):
+def _damped_step(law, theta, expansion, damping, enough):
     """Return the step, the decrease it promises, and whether it is the last one."""
     gradient, hessian, scale = expansion
     free = free_parameters(theta, gradient, law.lower, law.upper)
@@ -108,7 +111,7 @@ def _damped_step(law, theta, expansion, damping, value):
     curvature = np.maximum(np.abs(curvature), 1e-14)
     coefficient = (g[:, None, :] @ basis)[:, 0]
     squares = coefficient * coefficient
-    last = 0.5 * (squares / curvature).sum(axis=1) <= _LAST_DECREASE * value
+    last = 0.5 * (squares / curvature).sum(axis=1) <= enough
     modified = curvature + np.where(last, 0.0, damping)[:, None]
     decrease = 0.5 * (squares / modified).sum(axis=1)
     step = -(basis @ (coefficient / modified)[..., None])[..., 0] * inverse
