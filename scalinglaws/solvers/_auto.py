@@ -16,6 +16,7 @@ _EXPONENTS = np.geomspace(0.03, 2.0, 20)
 _ANCHORS = np.geomspace(0.06, 1.5, 6)
 _REWEIGHTINGS = 4
 _MOST_ANCHORS = 1
+_MOST_KAPLAN = 24
 # An absolute objective is approached to this transition before linear programs take over.
 _SMALLEST_DELTA = 1e-6
 _COUPLINGS = np.array([0.3, 1.0, 2.0])
@@ -194,11 +195,11 @@ def _robust_starts(problem):
     return found[order]
 
 
-def _local_minima(rss, most=_MOST_CELLS):
+def _local_minima(rss):
     """Return the best few cells that are no worse than their eight neighbours."""
     lowest = np.isfinite(rss) & (rss <= minimum_filter(rss, size=3, mode="nearest"))
     i, j = np.nonzero(lowest)
-    order = np.argsort(rss[i, j], kind="stable")[:most]
+    order = np.argsort(rss[i, j], kind="stable")[:_MOST_CELLS]
     return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
 
 
@@ -232,19 +233,23 @@ def _kaplan_starts(problem, y, weight, row):
         power = (y / y.min()) ** (1.0 / beta)
         size = np.exp(-grid[:, None] / beta * problem.x)
         data = np.broadcast_to(np.exp(-problem.z), size.shape)
-        levels, _ = _two_levels(size, data, power, weight / power**2)
+        levels = _two_levels(size, data, power, weight / power**2)
         floor = 1e-6 * power.max()
         a, b = beta * np.log(np.maximum(levels, floor)).T + np.log(y.min())
         candidates.append(np.column_stack((a, b, grid, np.full(len(grid), beta))))
-    theta = np.array(candidates)
-    flat = theta.reshape(-1, 4)
-    value = problem.value(flat, np.full(len(flat), row)).reshape(theta.shape[:2])
+    # Where outliers mislead least squares: both terms at a given share of the typical loss.
+    level = np.log(np.sqrt(y.min() * y.max()))
+    for share in (0.1, 0.5, 0.9):
+        alpha, beta = (axis.ravel() for axis in np.meshgrid(grid[::2], grid[::2]))
+        a, b = level + beta * np.log(share), level + beta * np.log(1.0 - share)
+        candidates.append(np.column_stack((a, b, alpha, beta)))
+    theta = np.concatenate(candidates)
+    value = problem.value(theta, np.full(len(theta), row))
     value = np.nan_to_num(value, nan=np.inf)
-    # One basin may hold all of the lowest cells: local minima come first.
-    cells = _local_minima(value, 12)
-    lowest = np.column_stack(np.unravel_index(np.argsort(value, axis=None)[:12], value.shape))
-    cells = np.array(list(dict.fromkeys([*cells, *map(tuple, lowest.tolist())])))
-    return theta[cells[:, 0], cells[:, 1]]
+    solved = len(grid) ** 2
+    lowest = np.argsort(value[:solved], kind="stable")[:_MOST_KAPLAN]
+    others = solved + np.argsort(value[solved:], kind="stable")[:_MOST_KAPLAN]
+    return theta[np.concatenate((lowest, others))]
 
 
 def _two_levels(size, data, y, weight):
@@ -254,6 +259,7 @@ def _two_levels(size, data, y, weight):
     )
     sy, dy = (weight * size * y).sum(axis=1), (weight * data * y).sum(axis=1)
     det = np.maximum(ss * dd - sd * sd, np.finfo(float).tiny)
-    P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
-    P, Q = np.where(Q < 0, sy / ss, P), np.where(P < 0, dy / dd, Q)
-    return np.maximum(np.column_stack((P, Q)), 0.0), det
+    with np.errstate(over="ignore", invalid="ignore"):
+        P, Q = (dd * sy - sd * dy) / det, (ss * dy - sd * sy) / det
+        P, Q = np.where(Q < 0, sy / ss, P), np.where(P < 0, dy / dd, Q)
+    return np.nan_to_num(np.maximum(np.column_stack((P, Q)), 0.0), posinf=0.0)
