@@ -59,7 +59,7 @@ def robust_covariance(problem, theta, row=0):
     if not (np.diag(bread) > 0).all():
         return covariance
     # What leaving a run out changes, to first order; a run in the linear zone has no leverage.
-    leverage = stiffness * np.einsum("in,ij,jn->n", jacobian, bread, jacobian)
+    leverage = stiffness * ((bread @ jacobian) * jacobian).sum(axis=0)
     force = force / (1.0 - np.minimum(leverage, _LARGEST_LEVERAGE))
     meat = (jacobian * (weight * force**2)) @ jacobian.T
     covariance[np.ix_(free, free)] = bread @ meat @ bread / np.outer(scale, scale)
@@ -69,6 +69,8 @@ def robust_covariance(problem, theta, row=0):
 def _stiffness(objective, residual, weight, p):
     """Second derivative of the objective at every run, smoothed where it has a kink."""
     delta = 0.0 if not objective.smooth else float(getattr(objective, "delta", np.inf))
+    if delta == np.inf:
+        return objective.curvature(residual)
     size = np.abs(residual)
     total = weight.sum()
     # Copies of a run, or large weights, do not make the kernel narrower.

@@ -87,6 +87,9 @@ def minimise_newton(problem, theta, rows, max_iter=1000, last_decrease=1e-11):
 
 def free_parameters(theta, gradient, lower, upper):
     """Return which parameters may move: not at a bound, or pulled back inside."""
+    inside = (theta > lower) & (theta < upper)
+    if inside.all():
+        return inside
     at_lower = (theta <= lower) & (gradient >= 0)
     at_upper = (theta >= upper) & (gradient <= 0)
     return ~(at_lower | at_upper)
