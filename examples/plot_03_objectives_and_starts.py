@@ -125,7 +125,7 @@ for solver in ("auto", "czech2026"):
 # %%
 # In one figure
 # -------------
-# Filled: certified. Hollow: refused. Line: the law that the runs were drawn from.
+# Vertical scatter on the right only keeps the starts apart.
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 3.8), layout="constrained", sharex=True)
 for y, row in by_recipe.iterrows():
@@ -142,5 +142,8 @@ for y, fits in enumerate(starts.values()):
 right.set_yticks(range(len(starts)), starts)
 right.set(xlabel="exponent a of N*", title="20 random starts", ylim=(1.5, -0.5))
 for ax in (left, right):
-    ax.axvline(surface.a, color="black", linewidth=0.8)
+    ax.axvline(surface.a, color="black", linewidth=0.8, label="law of the runs")
+left.plot([], [], "o", color="0.4", label="certified")
+left.plot([], [], "o", color="0.4", markerfacecolor="none", label="refused")
+left.legend(fontsize="small", loc="upper left")
 plt.show()

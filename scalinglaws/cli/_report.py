@@ -150,8 +150,8 @@ def certificate_lines(fit):
     proof = fit.estimator.certificate_
     return [
         f"{fit.certificate[0].upper()}{fit.certificate[1:]}.",
-        f"Objective {fit.objective:.12g}. At the optimum the gradient is {proof.gradient_norm:.1e} "
-        f"of its terms, another step would gain {proof.expected_decrease:.1e} of the objective, "
+        f"Objective {fit.objective:.12g}. Its gradient is {proof.gradient_norm:.1e} of what it "
+        f"could be, another step would gain {proof.expected_decrease:.1e} of the objective, "
         f"and the smallest curvature is {proof.curvature:.1e}"
         f"{' (positive: a minimum)' if proof.curvature > 0 else ''}.",
         f"Time {format_seconds(fit.seconds)}.",

@@ -12,8 +12,7 @@ from ..exceptions import DataQualityWarning, warn_user
 
 # Uniform guessing over a vocabulary of 400,000 tokens costs 12.9 nats.
 _LARGEST_PLAUSIBLE_LOSS = 13.0
-# Runs of one ratio D/N up to a jitter of about 20 % are this narrow over two decades; fits of them
-# were certified, yet their intervals missed the truth in up to a third of simulated tables.
+# Runs of one ratio D/N up to a jitter of about 20 % are this narrow over two decades of N.
 _NARROW_DESIGN = 0.05
 
 
@@ -195,8 +194,7 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
             warn_user(
                 f"{type(self).__name__}: N and D vary together, {ratio:.1%} as much across their "
                 "common line as along it. Size and data are hardly told apart: the exponents and "
-                "the allocation may be far off, further than the intervals say. Add runs off "
-                "that line.",
+                "the allocation may be far off. Add runs off that line.",
                 DataQualityWarning,
             )
 

@@ -25,10 +25,14 @@ _HUBER_EFFICIENT = 1.345
 class SurfaceFit(IntervalMixin, BaseScalingLaw):
     """Base of estimators that minimise an objective over the parameters of a law."""
 
-    def _solve(self, runs, law, solver="auto", starts="grid", random_state=None):
-        """Fit `law` to the runs under the objective of the constructor."""
+    def _validate_fit(self, X, y, sample_weight, n_parameters):
+        """Check the runs, and forget what only some fits set."""
         for name in ("gamma_", "delta_"):
             vars(self).pop(name, None)
+        return super()._validate_fit(X, y, sample_weight, n_parameters)
+
+    def _solve(self, runs, law, solver="auto", starts="grid", random_state=None):
+        """Fit `law` to the runs under the objective of the constructor."""
         objective = make_objective(self.loss, 1.0 if self.delta == "auto" else self.delta)
         problem = Problem.from_runs(law, objective, self.on, *self._variables(runs), runs.weight)
         if self.loss == "huber" and self.delta == "auto":

@@ -167,7 +167,6 @@ def test_warnings_point_at_the_callers_line(estimator, runs):
 
 
 def test_runs_of_nearly_one_ratio_warn():
-    """Certified fits of such tables missed the truth far more often than their intervals say."""
     rng = np.random.default_rng(0)
     N = np.logspace(8, 10, 30)
     X = np.column_stack((N, 20 * N * np.exp(0.05 * rng.normal(size=30))))
