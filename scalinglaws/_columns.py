@@ -104,6 +104,16 @@ RUN_TABLE = (
     ),
 )
 
+STATUSES = {
+    "ok": "finished, learning rate decayed: a point to fit",
+    "undecayed": "taken before the learning rate had decayed",
+    "tuning": "trained to choose a learning rate",
+    "diverged": "the loss became infinite or not a number",
+    "failed": "stopped by an error, or not finished",
+    "skipped": "planned, not trained",
+}
+"""What the column ``status`` of a table from `scalinglaws.training` can say."""
+
 COLUMNS = {column.name: column for column in RUN_TABLE}
 QUANTITIES = tuple(column.name for column in RUN_TABLE if column.quantity)
 

@@ -1,9 +1,51 @@
-"""Training of the sweeps that the laws are fitted to; the trainer is being built.
+"""Training of the sweeps that the laws are fitted to.
 
-The folder ``training/`` of the repository is imported as ``scalinglaws.training``. It will hold the
-model and its configuration, the data stream, the learning-rate schedule, the training loop, the
-sweep over compute budgets and shapes, the launchers (one machine, torchrun, a cluster queue) and
-the records that turn logs into the same run table (``N``, ``D``, ``C``, ``loss``) that the
-estimators read. PyTorch comes with the ``training`` extra and is imported only inside the functions
-that train, so importing this package never needs it.
+The folder ``training/`` of the repository is imported as ``scalinglaws.training``. PyTorch comes
+with the ``training`` extra; what needs it is imported when it is first used, so planning a sweep,
+counting FLOPs and reading other people's runs work without it.
 """
+
+from importlib import import_module
+
+from .config import ModelConfig, RunConfig
+from .counting import CONVENTIONS, flops_per_token, n_non_embedding, n_parameters
+from .plan import SweepConfig
+from .records import COLUMNS, STATUSES, RunRecord
+from .schedule import learning_rate
+from .sizes import ladder
+from .tuning import rule_batch_sequences, rule_learning_rate
+
+# Where the names are that need more than numpy.
+_LAZY = {
+    "Corpus": "data",
+    "Sweep": "sweep",
+    "TrainingStopped": "loop",
+    "Transformer": "model",
+    "prepare": "preparation",
+    "read_open_lm": "open_lm",
+    "train": "loop",
+}
+
+__all__ = [
+    "COLUMNS",
+    "CONVENTIONS",
+    "STATUSES",
+    "ModelConfig",
+    "RunConfig",
+    "RunRecord",
+    "SweepConfig",
+    "flops_per_token",
+    "ladder",
+    "learning_rate",
+    "n_non_embedding",
+    "n_parameters",
+    "rule_batch_sequences",
+    "rule_learning_rate",
+    *_LAZY,
+]
+
+
+def __getattr__(name):
+    if name in _LAZY:
+        return getattr(import_module(f".{_LAZY[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,40 +1,19 @@
 """The commands; what they need is imported when they run, so that --help is quick."""
 
 import math
-import re
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from ._errors import InputError
 from ._methods import METHODS
+from ._options import ColumnsCommand
+from ._train_app import train_app
 
 # typer ships its own click since 0.20 and took the installed one before.
 _UsageError = typer.BadParameter.__mro__[1]
-
-
-class ColumnsCommand(TyperCommand):
-    """A command whose --columns takes several KEY=NAME after one flag."""
-
-    def parse_args(self, ctx, args):
-        """Repeat the flag before every further KEY=NAME, then parse as usual."""
-        return super().parse_args(ctx, _repeat_columns(args))
-
-
-def _repeat_columns(args):
-    repeated, taking = [], False
-    for position, arg in enumerate(args):
-        if arg == "--":
-            return repeated + list(args[position:])
-        pair = re.match(r"[A-Za-z_]\w*=", arg) and not Path(arg).exists()
-        if taking and pair and repeated[-1] != "--columns":
-            repeated.append("--columns")
-        taking = bool(arg.startswith("--columns") or (taking and pair))
-        repeated.append(arg)
-    return repeated
 
 
 def _positive(value):
@@ -87,6 +66,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(train_app, name="train")
 
 
 def _print_version(value):

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from .._columns import STATUSES
 from ..exceptions import DataQualityWarning, warn_user
 from ._schema import (
     COLUMNS,
@@ -45,7 +46,9 @@ def read_runs(path, columns=None):
     Columns are found by name, whatever the letter case: ``N`` or ``params``, ``D`` or
     ``train_tokens``, ``C`` or ``Training FLOP``, ``loss`` or ``val_loss``, and others of that
     kind. What is absent is derived from C = 6 N D. Every match and derivation is written down in
-    ``frame.attrs["notes"]``. The table is checked; no row is dropped.
+    ``frame.attrs["notes"]``. The table is checked; no row is dropped, but for those that the
+    column ``status`` of a table from `scalinglaws.training` marks as undecayed, tuning, diverged,
+    failed or skipped: they are set aside with a `DataQualityWarning` that counts them.
 
     Parameters
     ----------
@@ -234,7 +237,8 @@ def _read_parquet(path):
 
 
 def _to_runs(raw, columns, notes):
-    raw = raw.rename(columns=lambda name: str(name).strip()).reset_index(drop=True)
+    raw = raw.rename(columns=lambda name: str(name).strip())
+    raw = _set_aside(raw, columns).reset_index(drop=True)
     _check_mapping(raw, columns)
     # A column that the user gave one meaning does not get a second one by its name.
     free = [name for name in raw.columns if name not in columns.values()]
@@ -259,6 +263,27 @@ def _to_runs(raw, columns, notes):
         else:
             others[name] = raw[name]
     return pd.concat([arrange(frame), pd.DataFrame(others, index=raw.index)], axis=1)
+
+
+def _set_aside(raw, columns):
+    """Leave out the rows that a table of `scalinglaws.training` marks as no points to fit."""
+    if (
+        "status" not in raw
+        or "status" in columns.values()
+        or not raw["status"].isin(STATUSES).all()
+    ):
+        return raw
+    kept = raw[raw["status"] == "ok"]
+    counts = raw["status"].value_counts().drop("ok", errors="ignore")
+    listed = ", ".join(f"{count} {status} ({STATUSES[status]})" for status, count in counts.items())
+    if kept.empty:
+        raise ValueError(f"no row has status 'ok'; the {len(raw)} rows are {listed}")
+    if len(counts):
+        warn_user(
+            f"{len(raw) - len(kept)} of {len(raw)} rows are set aside by their status: {listed}",
+            DataQualityWarning,
+        )
+    return kept
 
 
 def _check_mapping(raw, columns):

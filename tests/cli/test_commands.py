@@ -9,8 +9,8 @@ import pytest
 from matplotlib.image import imread
 
 from scalinglaws import ChinchillaApproach3, __version__
-from scalinglaws.cli._app import _repeat_columns
 from scalinglaws.cli._methods import METHODS, prepare
+from scalinglaws.cli._options import ColumnsCommand, repeat
 from scalinglaws.datasets import load_sweep
 from scalinglaws.surfaces import ChinchillaSurface
 
@@ -37,9 +37,9 @@ class TestHelp:
         for args in ([], ["--help"]):
             code, out, _ = cli(*args)
             assert code == 0
-            for command in ("demo", "fit", "compare", "datasets"):
+            for command in ("demo", "fit", "compare", "datasets", "train"):
                 assert re.search(rf"\b{command}\b", out)
-            for later in ("extrapolate", "reproduce", "train "):
+            for later in ("extrapolate", "reproduce"):
                 assert later not in out
 
     @pytest.mark.parametrize("command", ["demo", "fit", "compare", "datasets"])
@@ -263,11 +263,12 @@ class TestDatasets:
                 assert len(getattr(datasets, loader)().frame) == rows
 
 
-def test_repeat_columns_leaves_the_rest_alone():
-    assert _repeat_columns(["r.csv", "--columns", "N=a", "C=b", "--json"]) == [
+def test_repeat_leaves_the_rest_alone():
+    def columns(*args):
+        return repeat(args, "--columns", ColumnsCommand.belongs)
+
+    assert columns("r.csv", "--columns", "N=a", "C=b", "--json") == [
         "r.csv", "--columns", "N=a", "--columns", "C=b", "--json",
     ]  # fmt: skip
-    assert _repeat_columns(["--columns", "N=a", "r.csv", "x=1"]) == [
-        "--columns", "N=a", "r.csv", "x=1",
-    ]  # fmt: skip
-    assert _repeat_columns(["--columns", "N=a", "--", "C=b"]) == ["--columns", "N=a", "--", "C=b"]
+    assert columns("--columns", "N=a", "r.csv", "x=1") == ["--columns", "N=a", "r.csv", "x=1"]
+    assert columns("--columns", "N=a", "--", "C=b") == ["--columns", "N=a", "--", "C=b"]

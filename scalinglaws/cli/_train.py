@@ -1,0 +1,357 @@
+"""What the train commands do: check, plan, show, train, print."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..plotting._units import format_count, format_flops, format_seconds
+from ._errors import InputError, users_input
+from ._methods import collected
+from ._run import json_line, output, say
+
+
+@dataclass
+class SweepOptions:
+    """The options of ``train sweep``."""
+
+    values: dict
+    config: Path | None = None
+    preset: str | None = None
+    backend: str = "native"
+    launcher: str = "local"
+    slurm: list = field(default_factory=list)
+    workers: int | None = None
+    checkpoint_seconds: float = 60.0
+    max_hours: float | None = None
+    dry_run: bool = False
+    as_json: bool = False
+
+
+@contextmanager
+def _needs_torch():
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "pyarrow", "submitit"):
+            raise
+        raise InputError(
+            f"training needs {error.name}, which is not installed: pip install "
+            "'scalinglaws[training]'"
+        ) from error
+
+
+def prepare_corpus(inputs, out, options, as_json):
+    """Prepare a corpus from paths or a recipe and say what it holds."""
+    from ..training import prepare
+    from ..training.corpora import RECIPES
+
+    bar = _bar(as_json)
+    stages = {}
+
+    def progress(stage, done, total):
+        if stage not in stages:
+            stages[stage] = bar.add_task(stage, total=total)
+        bar.update(stages[stage], completed=done, total=total)
+
+    # A string names a recipe, a path names files.
+    named = [name if name in RECIPES and not Path(name).exists() else Path(name) for name in inputs]
+    notes = []
+    with bar, users_input(ValueError, OSError, ImportError), collected(notes):
+        corpus = prepare(named, out, progress=progress, **options)
+    meta = corpus.info
+    if as_json:
+        json_line({"out": str(out), "created": corpus.created, **meta})
+        return
+    console = output()
+    if not corpus.created:
+        say(console, f"{out} already holds this corpus.")
+    for note in notes:
+        say(console, f"Note: {note}")
+    for part, meaning in (("train", "training"), ("val", "validation")):
+        count = meta[part]
+        say(
+            console,
+            f"{meaning}: {count['tokens']:,} tokens from {count['bytes']:,} bytes in "
+            f"{count['documents']:,} documents",
+        )
+    say(console, f"vocabulary {meta['vocab_size']} ({meta['tokenizer']}), licence: "
+                 f"{meta['licence'] or 'not stated'}")  # fmt: skip
+    say(console, f"Written to {out}: corpus.json, train.bin, val.bin")
+
+
+def train_run(config, out, checkpoint_seconds, max_hours, as_json):
+    """Train one run and print its rows."""
+    with _needs_torch():
+        from ..training import RunConfig, TrainingStopped, train
+        from ..training.interrupt import StopRequest
+        from ..training.lock import RunLocked
+    with users_input(ValueError, OSError):
+        run = RunConfig.read(config)
+    stop = StopRequest(max_hours).listen()
+    bar = _bar(as_json)
+    with bar, users_input(ValueError, OSError, RunLocked):
+        task = bar.add_task(config.stem, total=run.steps)
+        try:
+            record = train(
+                run,
+                out,
+                checkpoint_seconds=checkpoint_seconds,
+                should_stop=stop,
+                on_progress=lambda step, history: bar.update(
+                    task, completed=step, description=f"loss {float(history[-1]):.4f}"
+                ),
+            )
+        except TrainingStopped as stopped:
+            raise SystemExit(
+                _stopped(f"{stopped} ({stop()}); the same command goes on from there.")
+            ) from None
+    if as_json:
+        json_line({"status": record.status, "reason": record.reason, "rows": list(record.rows),
+                   "timing": record.timing})  # fmt: skip
+        return
+    console = output()
+    for row in record.rows:
+        say(
+            console,
+            f"step {row['step']:,}: N {format_count(row['N'])}, D {format_count(row['D'])}, "
+            f"C {format_flops(row['C'])}, loss {row['loss']:.4f} +- {row['loss_se']:.4f} nats/token"
+            f" ({row['status']})",
+        )
+    if record.reason:
+        say(console, f"Note: {record.reason}")
+    say(console, f"Written to {out}: record.json, history.npy")
+
+
+def _stopped(message):
+    from rich.console import Console
+
+    Console(stderr=True).print(message, highlight=False, soft_wrap=True)
+    return 130
+
+
+def _bar(hidden=False):
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    return Progress(
+        BarColumn(bar_width=24),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeRemainingColumn(),
+        TextColumn("{task.description}"),
+        console=console,
+        transient=True,
+        disable=hidden or not console.is_terminal,
+    )
+
+
+def import_runs(paths, out, as_json):
+    """Read the outputs of open_lm runs and write them as one table."""
+    from ..training.atomic import write_bytes
+
+    with _needs_torch(), users_input(ValueError, OSError):
+        import pandas as pd
+
+        from ..training.open_lm import read_open_lm
+
+        frame = pd.concat([read_open_lm(path) for path in paths], ignore_index=True)
+        if out.suffix == ".parquet":
+            write_bytes(out, frame.to_parquet(index=False))
+        elif out.suffix == ".csv":
+            write_bytes(out, frame.to_csv(index=False).encode())
+        else:
+            raise InputError(f"--out takes a .csv or .parquet file; got {out}.")
+    if as_json:
+        json_line({"out": str(out), "rows": len(frame)})
+        return
+    say(output(), f"Written to {out}: {len(frame)} rows. Fit them: scalinglaws fit {out}")
+
+
+def train_sweep(options, out):
+    """Plan a sweep, show the plan, train it, and print its table and the fitted law."""
+    with _needs_torch():
+        from ..training.lock import RunLocked
+        from ..training.stage import SweepUnfinished
+    with users_input(ValueError, OSError, RunLocked), _needs_torch():
+        sweep = _sweep(options, out)
+        launch = _launch(options, out)
+        console = output()
+        timed = options.launcher == "local" and options.backend == "native"
+        speeds = sweep.speeds() if timed else {}
+        _show_plan(sweep, speeds, options, console)
+        if options.dry_run:
+            return
+        from ._train_progress import SweepProgress
+
+        with SweepProgress(sweep.folder, options.as_json) as progress:
+            try:
+                runs = sweep.run(
+                    workers=options.workers,
+                    launch=launch,
+                    on_event=progress.event,
+                )
+            except SweepUnfinished as unfinished:
+                raise SystemExit(_stopped(str(unfinished))) from None
+            except KeyboardInterrupt:
+                raise SystemExit(
+                    _stopped("stopped; every run is saved. The same command goes on from there.")
+                ) from None
+    _show_result(runs, out, options, console)
+
+
+def _sweep(options, out):
+    from ..training.backend import NativeBackend
+    from ..training.plan import SweepConfig
+    from ..training.sweep import Sweep
+
+    values = options.values
+    if options.config is not None:
+        config = SweepConfig.read(options.config, data=values["data"], device=values["device"])
+    else:
+        if not values["budgets"]:
+            raise InputError("--budgets is missing: name the compute budgets, such as 1e12 3e12.")
+        config = SweepConfig(**values)
+    sweep = Sweep(config, out)
+    sweep.backend = NativeBackend(sweep.folder, options.checkpoint_seconds, options.max_hours)
+    return sweep
+
+
+def _launch(options, out):
+    """Return what starts the jobs."""
+    from ..training.launch import run_local
+
+    if options.launcher == "local":
+        return run_local
+    if options.launcher == "torchrun":
+        return _torchrun
+    if options.launcher != "slurm":
+        raise InputError(f"--launcher takes local, torchrun or slurm; got {options.launcher!r}.")
+    parameters = {}
+    for pair in options.slurm:
+        key, equals, value = pair.partition("=")
+        if not equals or not key or not value:
+            raise InputError(f"--slurm takes KEY=VALUE, such as partition=gpu; got {pair!r}.")
+        parameters[key] = int(value) if value.isdigit() else value
+
+    def submit(jobs, *, workers, on_event):
+        from ..training.launch_slurm import submit_slurm
+        from ..training.stage import SweepUnfinished
+
+        ids = submit_slurm(
+            jobs, folder=out / "slurm", parameters=parameters, array_parallelism=options.workers
+        )
+        arrays = sorted({str(number).partition("_")[0] for number in ids.values()})
+        raise SweepUnfinished(
+            f"submitted {len(jobs)} jobs to SLURM ({', '.join(arrays)}). Run the same command "
+            "again when they have ended."
+        )
+
+    return submit
+
+
+def _torchrun(jobs, *, workers, on_event):
+    import torch
+
+    from ..training.launch import run_local, torchrun
+
+    processes = max(1, torch.cuda.device_count())
+    return run_local([torchrun(job, processes) for job in jobs], workers=1, on_event=on_event)
+
+
+def _show_plan(sweep, speeds, options, console):
+    """Print every cell of the plan, with the time it will take where that was measured."""
+    if options.as_json:
+        if options.dry_run:
+            json_line({"cells": [_cell(entry, speeds) for entry in sweep.plan()]})
+        return
+    plan = sweep.plan()
+    seeds = len({entry["seed"] for entry in plan})
+    cells = f"{len(plan) // seeds} cells{f' x {seeds} seeds' if seeds > 1 else ''}"
+    text = f"{len(sweep.corpus.train):,} training tokens, vocabulary {sweep.corpus.vocab_size}"
+    say(console, f"{sweep.corpus.name}: {text}. {cells}")
+    console.print(_plan_table(plan, speeds))
+    for entry in plan:
+        if entry["reason"]:
+            say(console, f"Note: {entry['run']} will be skipped: {entry['reason']}")
+    if speeds:
+        seconds = sum(
+            task.flops / (6.0 * task.config.model.N * speeds[task.config.model])
+            for group in sweep.groups()
+            for task in group.tasks
+        )
+        workers = options.workers or _default_workers()
+        tuned = any(entry["lr"] is None and not entry["reason"] for entry in plan)
+        further = ", and the runs that tune the learning rates" if tuned else ""
+        say(console, f"About {format_seconds(seconds / workers)} with {workers} at a time{further}")
+
+
+def _default_workers():
+    from ..training.backend import default_workers
+
+    return default_workers()
+
+
+def _cell(entry, speeds):
+    model = entry["model"]
+    D = entry["steps"] * entry["batch_tokens"]
+    return {
+        "run": entry["run"],
+        "budget": entry["budget"],
+        "N": model.N,
+        "D": D,
+        "C": 6.0 * model.N * D,
+        "tokens_per_parameter": D / model.N,
+        "steps": entry["steps"],
+        "batch_tokens": entry["batch_tokens"],
+        "lr": entry["lr"],
+        "seconds": D / speeds[model] if model in speeds and not entry["reason"] else None,
+        "reason": entry["reason"],
+    }
+
+
+def _plan_table(plan, speeds):
+    from ._report import _new_table
+
+    table = _new_table("Plan")
+    table.add_column("budget")
+    for name in ("size", "N", "D", "C", "D/N", "steps", "tokens/step", "lr", "time"):
+        table.add_column(name, justify="right")
+    first = plan[0]["seed"]
+    for entry in sorted(plan, key=lambda entry: (entry["budget"] or 0, entry["model"].N)):
+        if entry["seed"] != first:
+            continue
+        row = _cell(entry, speeds)
+        time = "skipped" if row["reason"] else "-"
+        table.add_row(
+            format_flops(row["budget"]).removesuffix(" FLOPs") if row["budget"] else "-",
+            entry["model"].name,
+            format_count(row["N"]),
+            format_count(row["D"]),
+            format_flops(row["C"]).removesuffix(" FLOPs"),
+            f"{row['tokens_per_parameter']:.3g}",
+            f"{row['steps']:,}",
+            f"{row['batch_tokens']:,}",
+            f"{row['lr']:.3g}" if row["lr"] else "tuned",
+            format_seconds(row["seconds"]) if row["seconds"] else time,
+        )
+    return table
+
+
+def _show_result(runs, out, options, console):
+    """Print how the runs ended, and the law that fits them."""
+    from ._run import fit_method, read_table
+
+    counts = runs["status"].value_counts().to_dict()
+    source = out / "runs.parquet"
+    if options.as_json:
+        json_line({"out": str(source), "rows": len(runs), "status": counts})
+        return
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
+    say(console, f"Written to {out}: runs.parquet, losses.parquet, timing.csv; {said}")
+    for row in runs[runs["status"].isin(("diverged", "failed", "skipped"))].itertuples():
+        say(console, f"Note: {row.run} {row.status}: {row.reason}")
+    try:
+        frame = read_table(source, {})
+        fit_method("approach3", frame, source=str(source), target=10.0 * float(frame["C"].max()))
+    except InputError as error:
+        say(console, f"No law was fitted: {error}")

@@ -1,0 +1,45 @@
+"""The real open_lm, for the tests that are marked so."""
+
+import json
+import os
+import sys
+import warnings
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def checkout():
+    """Return a checkout of open_lm that works here, or say why the test is skipped."""
+    from scalinglaws.training.open_lm import check_webdataset, find_checkout
+
+    if "OPEN_LM_PATH" not in os.environ:
+        pytest.skip("open_lm: set OPEN_LM_PATH to a checkout")
+    try:
+        check_webdataset()
+        return find_checkout()
+    except ImportError as error:
+        pytest.skip(f"open_lm: {error}")
+
+
+@pytest.fixture(scope="session")
+def build(checkout, tmp_path_factory):
+    """Return a function that builds open_lm's model of a model file."""
+    from scalinglaws.training.open_lm.checkout import stub_xformers
+
+    sys.path.insert(0, str(checkout))
+    stub_xformers()
+    with warnings.catch_warnings():
+        # Its imports use what newer releases of torch deprecate.
+        warnings.simplefilter("ignore")
+        from open_lm.model import create_model
+        from open_lm.params import parse_args
+
+    path = tmp_path_factory.mktemp("models") / "model.json"
+    flags = ["--attn-name", "torch_attn", "--ffn-type", "swiglu_torch"]
+
+    def build_model(description):
+        path.write_text(json.dumps(description))
+        return create_model(parse_args(["--model", str(path), *flags]))
+
+    return build_model
