@@ -12,13 +12,20 @@ export OMP_NUM_THREADS ?= 1
 EXAMPLES := $(sort $(wildcard examples/plot_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures test docs examples lint format bench clean
+.PHONY: help demo figures sweep test docs examples lint format bench clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed-base  ## Fit every method to the embedded table: table, figures, CSV
 	$(BIN)/scalinglaws demo --out demo-output
+
+# The same command resumes it. Debian 12 is where the packages of the text come from.
+SWEEP ?= sweep-output
+sweep: $(VENV)/.installed-training  ## Prepare the text of the shipped sweep with apt and train it again
+	$(BIN)/scalinglaws train prepare english-docs --out $(SWEEP)/corpus
+	$(BIN)/scalinglaws train sweep --config data/sweep_config.json --data $(SWEEP)/corpus --device cpu \
+		--out $(SWEEP)/runs
 
 figures: demo  ## Renew the figures of the README from the demo
 	cp demo-output/isoflop.png demo-output/allocation.png docs/_static/

@@ -1,6 +1,11 @@
 """Configuration of the documentation; `make docs` builds it without the network."""
 
+import csv
+import inspect
+from pathlib import Path
+
 import scalinglaws
+from scalinglaws.training import COLUMNS, STATUSES
 
 project = "scalinglaws"
 author = "The scalinglaws developers"
@@ -33,6 +38,8 @@ autosummary_context = {
         "set_score_request",
     ]
 }
+# The pages of scalinglaws.training need no PyTorch, and do not list what its modules inherit.
+autodoc_mock_imports = ["submitit", "torch"]
 numpydoc_show_class_members = False
 default_role = "autolink"
 
@@ -50,6 +57,13 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
 }
 
+# Tables of the user guide that the code has already.
+_generated = Path(__file__).parent / "generated"
+_generated.mkdir(exist_ok=True)
+for _name, _meanings in (("columns", COLUMNS), ("statuses", STATUSES)):
+    with open(_generated / f"training_{_name}.csv", "w", newline="", encoding="utf-8") as _file:
+        csv.writer(_file).writerows((f"``{name}``", text) for name, text in _meanings.items())
+
 html_theme = "pydata_sphinx_theme"
 html_title = "scalinglaws"
 html_static_path = ["_static"]
@@ -62,3 +76,15 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"whats_new": [], "references": []}
+
+
+def _signature(app, what, name, obj, options, signature, annotation):
+    """Give a class whose base is mocked the signature of its own `__init__`."""
+    if what == "class" and signature == "(*args: Any, **kwargs: Any)":
+        parameters = list(inspect.signature(obj.__init__).parameters.values())
+        return str(inspect.Signature(parameters[1:])), annotation
+    return None
+
+
+def setup(app):
+    app.connect("autodoc-process-signature", _signature)

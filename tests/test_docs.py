@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import scalinglaws
-from scalinglaws import ChinchillaApproach3, datasets, plotting, surfaces
+from scalinglaws import ChinchillaApproach3, datasets, plotting, surfaces, training
 from scalinglaws.datasets import fetch_besiroglu2024
 
 ROOT = Path(__file__).parents[1]
@@ -47,7 +47,7 @@ def test_every_script_of_the_gallery_has_a_page(html):
         assert (html / "auto_examples" / f"{script.stem}.html").is_file()
 
 
-@pytest.mark.parametrize("module", [scalinglaws, surfaces, datasets, plotting])
+@pytest.mark.parametrize("module", [scalinglaws, surfaces, datasets, plotting, training])
 def test_api_page_lists_every_public_name(module):
     listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))
     public = {

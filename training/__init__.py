@@ -18,6 +18,7 @@ from .tuning import rule_batch_sequences, rule_learning_rate
 # Where the names are that need more than numpy.
 _LAZY = {
     "Corpus": "data",
+    "ListedRuns": "listed",
     "Sweep": "sweep",
     "TrainingStopped": "loop",
     "Transformer": "model",

@@ -26,13 +26,15 @@ class NativeBackend:
         if max_hours is not None:
             self.options += ["--max-hours", str(max_hours)]
 
-    def jobs(self, groups):
+    def jobs(self, groups, todo):
         """Return jobs and what each trains.
 
         Parameters
         ----------
         groups : list of Group
-            The groups to train.
+            All groups of the stage.
+        todo : list of Group
+            Those that have not ended.
 
         Returns
         -------
@@ -41,7 +43,7 @@ class NativeBackend:
         """
         visible = gpus()
         pairs = []
-        for i, group in enumerate(groups):
+        for i, group in enumerate(todo):
             for task in group.tasks:
                 self.folder.failure(task.name).unlink(missing_ok=True)
             self.folder.write_group(group)

@@ -10,7 +10,7 @@ from .counting import n_parameters
 
 PRECISIONS = ("fp32", "bf16")
 SCHEDULES = ("wsd", "cosine")
-DECAY_SHAPES = ("linear", "sqrt")
+DECAY_SHAPES = ("linear", "sqrt", "cosine")
 # Where a run is trained and read from does not change what it is.
 _NOT_IDENTITY = ("data", "device", "max_epochs")
 # Nor does its end change its beginning.
@@ -149,9 +149,9 @@ class RunConfig:
     decay_steps : int
         Steps of the final decay of ``"wsd"``. A run with decay forks from the run without: up to
         ``steps - decay_steps`` both are the same.
-    decay_shape : {"linear", "sqrt"}
-        Course of the decay of ``"wsd"``: linear, or one minus the square root (Hägele et al. 2024,
-        arXiv 2405.18392).
+    decay_shape : {"linear", "sqrt", "cosine"}
+        Course of the decay of ``"wsd"``: linear, one minus the square root (Hägele et al. 2024,
+        arXiv 2405.18392), or half a cosine (all that open_lm can do).
     final_lr : float
         Learning rate at the end of the decay, as a fraction of the peak.
     weight_decay : float

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 # Losses are looked at this often on an accelerator, where each look waits for it.
 _ACCELERATOR_CHECK = 20
 _EVALUATION_TOKENS = 32768
+_TORCH = f"torch {torch.__version__}"
 # A process that was killed gives its lock back at once; one that was told to stop is saving.
 _LOCK_SECONDS = 60.0
 
@@ -199,15 +200,16 @@ class _Run:
         generator = torch.Generator().manual_seed(config.seed)
         self.model = Transformer(config.model).initialise(generator).to(device)
         self.optimizer = make_optimizer(self.model, config, device)
-        self.step = 0
+        self.step = self.first = 0
         self.history = torch.full((config.steps,), math.nan, device=device)
         self.evaluations = []
         self.seconds = 0.0
         self._restore()
-        model = torch.compile(self.model) if config.compile else self.model
+        # Evaluations go past the exchange of gradients: the processes need not take equal parts.
+        self.alone = torch.compile(self.model) if config.compile else self.model
+        self.forward = self.alone
         if self.processes.world > 1:
-            model = DistributedDataParallel(model)
-        self.forward = model
+            self.forward = DistributedDataParallel(self.alone, broadcast_buffers=False)
         self.autocast = torch.autocast(
             device.type, torch.bfloat16, enabled=config.precision == "bf16"
         )
@@ -218,12 +220,13 @@ class _Run:
         if last is not None and last.exists():
             state = checkpoint.load(last, self._identity(), device)
             self.evaluations = [tuple(e) for e in state["evaluations"]]
-            self.seconds = state["seconds"]
+            self.seconds, self.first = state["seconds"], state["first"]
         elif self.trunk is not None:
             fork = config.steps - config.decay_steps
             path = self.trunk / checkpoint.kept_name(fork)
             identity = {"stem": config.stem, "data_hash": self.corpus.hash, "step": fork}
             state = checkpoint.load(path, identity, device)
+            self.first = fork
         else:
             return
         self.model.load_state_dict(state["model"])
@@ -246,6 +249,7 @@ class _Run:
                 "history": self.history[: self.step].clone(),
                 "evaluations": self.evaluations,
                 "seconds": self.seconds,
+                "first": self.first,
             }
             checkpoint.save(path, state)
 
@@ -257,8 +261,10 @@ class _Run:
         self.model.train()
         while True:
             self._milestone()
+            if self.evaluations and not math.isfinite(self.evaluations[-1][1]):
+                return self._end("diverged", self.step)
             if self.step == config.steps:
-                break
+                return self._end("ok")
             self.update()
             now = time.monotonic()
             self.seconds = before + now - started
@@ -275,7 +281,6 @@ class _Run:
             if on_progress is not None and now - told > 1.0:
                 on_progress(self.step, self.history[: self.step])
                 told = now
-        return self._end("ok")
 
     def update(self):
         """Take one optimiser step and note its training loss."""
@@ -290,7 +295,7 @@ class _Run:
             # Gradients are exchanged once, with the last part.
             waiting = self.processes.world > 1 and i < len(parts) - 1
             with self.forward.no_sync() if waiting else nullcontext():
-                loss = self.losses(part).mean() / len(parts)
+                loss = self.losses(self.forward, part).mean() / len(parts)
                 loss.backward()
             loss_sum += loss.detach()
         clip_grad_norm_(self.model.parameters(), config.clip)
@@ -302,10 +307,10 @@ class _Run:
         self.history[self.step] = self.processes.total(loss_sum) / self.processes.world
         self.step += 1
 
-    def losses(self, tokens):
+    def losses(self, model, tokens):
         """Cross-entropy of every predicted token, shape (sequences, seq_len)."""
         with self.autocast:
-            logits = self.forward(tokens[:, :-1])
+            logits = model(tokens[:, :-1])
         targets = tokens[:, 1:]
         return F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(
             targets.shape
@@ -333,14 +338,14 @@ class _Run:
             rows = self.processes.mine(rows)
             if len(rows):
                 tokens = torch.from_numpy(sequences[rows]).to(self.processes.device)
-                loss[rows] = self.losses(tokens).double().mean(dim=1)
+                loss[rows] = self.losses(self.alone, tokens).double().mean(dim=1)
         self.model.train()
         loss = self.processes.total(loss)
         error = loss.std() / math.sqrt(len(loss)) if len(loss) > 1 else torch.tensor(math.nan)
         return loss.mean().item(), error.item()
 
     def _end(self, status, bad_step=None):
-        reason = "" if bad_step is None else f"the training loss is not finite at step {bad_step}"
+        reason = "" if bad_step is None else f"the loss is not finite at step {bad_step}"
         evaluations = self.evaluations or [(self.step, math.nan, math.nan)]
         if status != "ok" and evaluations[-1][0] != self.step:
             evaluations = [*evaluations, (self.step, math.nan, math.nan)]
@@ -351,7 +356,7 @@ class _Run:
         )
         if status != "ok":
             rows[-1].update(status=status, reason=reason)
-        tokens = self.config.batch_tokens * self.step
+        tokens = self.config.batch_tokens * (self.step - self.first)
         record = RunRecord(
             rows=rows,
             status=status,
@@ -362,9 +367,6 @@ class _Run:
         if self.place and self.processes.first:
             self.place.finish(record)
         return record
-
-
-_TORCH = f"torch {torch.__version__}"
 
 
 def make_optimizer(model, config, device):

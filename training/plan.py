@@ -39,6 +39,8 @@ class SweepConfig:
         Every cell is trained once with each.
     seq_len : int
         Tokens per sequence of the chosen sizes.
+    ffn_multiple : int
+        Of the chosen sizes, see `ModelConfig`.
     tokens_per_parameter : float
         Guess of the compute-optimal D / N, in the middle of the sizes.
     width : float
@@ -49,15 +51,19 @@ class SweepConfig:
     lr : {"rule", "tune"} or float
         Peak learning rate: `rule_learning_rate`; tuned per size, at the middle one of its budgets
         (the lower of two) and with the first seed; or one value for all.
+    lr_scale : float
+        Factor on the rule: on the rates themselves, or on those that tuning begins with.
     schedule : {"wsd", "cosine"}
         ``"wsd"``: one trunk of constant learning rate per size and seed, and a branch that decays
         for every budget. ``"cosine"``: every cell is a run of its own.
     decay_fraction : float
         Part of the steps of a cell in which the learning rate falls (``"wsd"``).
-    decay_shape : {"linear", "sqrt"}
+    decay_shape : {"linear", "sqrt", "cosine"}
         Course of that decay.
     warmup_fraction : float
         Warm-up as a part of the shortest run of a trunk, at least five steps.
+    decay_norms : bool
+        See `RunConfig`.
     weight_decay, beta1, beta2 : float
         Of AdamW. Small batches want a larger `beta2` than 0.95 (Porian et al. 2024).
     val_sequences : int
@@ -83,14 +89,17 @@ class SweepConfig:
     models: tuple = ()
     seeds: tuple = (0,)
     seq_len: int = 128
+    ffn_multiple: int = 32
     tokens_per_parameter: float = 30.0
     width: float = 4.0
     batch_tokens: int | None = None
     lr: object = "rule"
+    lr_scale: float = 1.0
     schedule: str = "wsd"
     decay_fraction: float = 0.2
     decay_shape: str = "linear"
     warmup_fraction: float = 0.05
+    decay_norms: bool = False
     weight_decay: float = 0.1
     beta1: float = 0.9
     beta2: float = 0.99
@@ -127,6 +136,7 @@ class SweepConfig:
         check_number("warmup_fraction", self.warmup_fraction, 0, 1, high_open=True)
         if self.batch_tokens is not None:
             check_count("batch_tokens", self.batch_tokens, self.seq_len)
+        check_number("lr_scale", self.lr_scale, 0, math.inf, low_open=True, high_open=True)
         if isinstance(self.lr, str):
             check_choice("lr", self.lr, ("rule", "tune"))
         else:
@@ -280,7 +290,8 @@ def plan_cells(sweep, vocab_size):
         models = sweep.models
         if not models:
             centre = math.sqrt(budget / (6.0 * sweep.tokens_per_parameter))
-            models = spread(ladder(vocab_size, sweep.seq_len), centre, sweep.sizes, sweep.width)
+            choice = ladder(vocab_size, sweep.seq_len, sweep.ffn_multiple)
+            models = spread(choice, centre, sweep.sizes, sweep.width)
         for model in models:
             by_size.setdefault(model, []).append(budget)
     cells = []
@@ -363,7 +374,9 @@ def rule_rates(sweep, cells):
     if not isinstance(sweep.lr, str):
         return {cell.model: float(sweep.lr) for cell in cells}
     return {
-        cell.model: rule_learning_rate(cell.model.d, cell.batch_sequences * cell.model.seq_len)
+        cell.model: rule_learning_rate(
+            cell.model.d, cell.batch_sequences * cell.model.seq_len, sweep.lr_scale
+        )
         for cell in cells
     }
 
@@ -401,6 +414,7 @@ def cell_config(sweep, cell, lr, siblings):
         decay_steps=decay,
         decay_shape=sweep.decay_shape,
         weight_decay=sweep.weight_decay,
+        decay_norms=sweep.decay_norms,
         beta1=sweep.beta1,
         beta2=sweep.beta2,
         seed=cell.seed,

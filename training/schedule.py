@@ -37,7 +37,7 @@ def learning_rate(config, step):
     if done <= 0:
         return config.lr
     fraction = done / length
-    if config.schedule == "cosine":
+    if "cosine" in (config.schedule, config.decay_shape):
         remaining = 0.5 * (1.0 + math.cos(math.pi * fraction))
     elif config.decay_shape == "sqrt":
         remaining = 1.0 - math.sqrt(fraction)

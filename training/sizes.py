@@ -16,19 +16,18 @@ def _head_size(d):
     return 16 if d < 64 else 32 if d < 256 else 64
 
 
-def ladder(vocab_size=256, seq_len=256):
+def ladder(vocab_size=256, seq_len=256, ffn_multiple=32):
     """Return the sizes that a sweep chooses from, smallest first.
 
     Parameters
     ----------
-    vocab_size, seq_len : int
-        Of the models.
+    vocab_size, seq_len, ffn_multiple : int
+        Of the models. open_lm trains ``ffn_multiple=256`` only.
 
     Returns
     -------
     list of ModelConfig
-        Head size 16, 32 or 64, norm of queries and keys, and a feed-forward width in multiples of
-        32.
+        Head size 16, 32 or 64, and norm of queries and keys.
 
     Examples
     --------
@@ -43,7 +42,7 @@ def ladder(vocab_size=256, seq_len=256):
             n_heads=max(1, d // _head_size(d)),
             vocab_size=vocab_size,
             seq_len=seq_len,
-            ffn_multiple=32,
+            ffn_multiple=ffn_multiple,
             qk_norm=True,
         )
         for d, n_layers in _SHAPES

@@ -46,9 +46,7 @@ class Stage:
         Raises
         ------
         SweepUnfinished
-            If runs were told to stop before their end.
-        RuntimeError
-            If another process trains one of them.
+            If runs were told to stop before their end, or another process trains one of them.
         OSError
             If the disk is full.
         """
@@ -56,7 +54,7 @@ class Stage:
         if not todo:
             self.on_event("planned", [])
             return
-        pairs = self.backend.jobs(todo)
+        pairs = self.backend.jobs(groups, todo)
         of = {job.name: group for job, group in pairs}
         self.on_event("planned", list(of.values()))
         statuses = self.launch(
@@ -80,7 +78,7 @@ class Stage:
             )
         locked = [name for name, status in statuses.items() if status == LOCKED]
         if locked:
-            raise RuntimeError(
+            raise SweepUnfinished(
                 f"another process trains {', '.join(locked)}; wait until it has ended and run the "
                 "same command again."
             )

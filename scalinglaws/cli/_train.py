@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from ..plotting._units import format_count, format_flops, format_seconds
@@ -17,6 +18,7 @@ class SweepOptions:
     values: dict
     config: Path | None = None
     preset: str | None = None
+    models: list | None = None
     backend: str = "native"
     launcher: str = "local"
     slurm: list = field(default_factory=list)
@@ -145,16 +147,23 @@ def _bar(hidden=False):
     )
 
 
-def import_runs(paths, out, as_json):
+def _imported(paths, evaluation):
+    from ..training.open_lm import read_gadre2024, read_open_lm
+
+    folders = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
+    tables = [read_open_lm(path, evaluation=evaluation) for path in folders]
+    return tables + ([read_gadre2024(files, evaluation=evaluation)] if files else [])
+
+
+def import_runs(paths, out, evaluation, as_json):
     """Read the outputs of open_lm runs and write them as one table."""
     from ..training.atomic import write_bytes
 
     with _needs_torch(), users_input(ValueError, OSError):
         import pandas as pd
 
-        from ..training.open_lm import read_open_lm
-
-        frame = pd.concat([read_open_lm(path) for path in paths], ignore_index=True)
+        frame = pd.concat(_imported(paths, evaluation), ignore_index=True)
         if out.suffix == ".parquet":
             write_bytes(out, frame.to_parquet(index=False))
         elif out.suffix == ".csv":
@@ -172,7 +181,8 @@ def train_sweep(options, out):
     with _needs_torch():
         from ..training.lock import RunLocked
         from ..training.stage import SweepUnfinished
-    with users_input(ValueError, OSError, RunLocked), _needs_torch():
+    notes = []
+    with users_input(ValueError, OSError, RunLocked), _needs_torch(), collected(notes):
         sweep = _sweep(options, out)
         launch = _launch(options, out)
         console = output()
@@ -196,24 +206,72 @@ def train_sweep(options, out):
                 raise SystemExit(
                     _stopped("stopped; every run is saved. The same command goes on from there.")
                 ) from None
-    _show_result(runs, out, options, console)
+    _show_result(runs, notes, out, options, console)
 
 
 def _sweep(options, out):
+    """Return the runs that the options ask for, with what trains them."""
     from ..training.backend import NativeBackend
+
+    if options.backend not in ("native", "open_lm"):
+        raise InputError(f"--backend takes native or open_lm; got {options.backend!r}.")
+    sweep = _preset(options, out) if options.preset else _planned(options, out)
+    if options.backend == "native":
+        sweep.backend = NativeBackend(sweep.folder, options.checkpoint_seconds, options.max_hours)
+    else:
+        from ..training.open_lm import OpenLMBackend, find_checkout
+
+        find_checkout()
+        sweep.backend = OpenLMBackend(sweep.folder, _processes(options))
+    return sweep
+
+
+def _planned(options, out):
     from ..training.plan import SweepConfig
     from ..training.sweep import Sweep
 
     values = options.values
+    if options.backend == "open_lm":
+        # What open_lm cannot change.
+        values |= {"ffn_multiple": 256, "decay_norms": True, "decay_shape": "cosine"}
+        if values["lr"] == "tune" and values["schedule"] == "wsd":
+            raise InputError(
+                "--lr tune with --schedule wsd is for the native backend: open_lm cannot decay a "
+                "run without a trunk. Tune natively and give the rate, or use --schedule cosine."
+            )
     if options.config is not None:
         config = SweepConfig.read(options.config, data=values["data"], device=values["device"])
-    else:
-        if not values["budgets"]:
-            raise InputError("--budgets is missing: name the compute budgets, such as 1e12 3e12.")
+    elif values["budgets"]:
         config = SweepConfig(**values)
-    sweep = Sweep(config, out)
-    sweep.backend = NativeBackend(sweep.folder, options.checkpoint_seconds, options.max_hours)
-    return sweep
+    else:
+        raise InputError("--budgets is missing: name the compute budgets, such as 1e12 3e12.")
+    return Sweep(config, out)
+
+
+def _preset(options, out):
+    from dataclasses import replace
+
+    from ..training import Corpus
+    from ..training.listed import ListedRuns
+    from ..training.open_lm import li2025_runs
+
+    if options.preset != "li2025":
+        raise InputError(f"--preset takes li2025; got {options.preset!r}.")
+    if options.values["budgets"] or options.config:
+        raise InputError("--preset brings its own runs; leave out --budgets and --config.")
+    data, device = options.values["data"], options.values["device"]
+    runs = li2025_runs(data, options.models, vocab_size=Corpus(data).vocab_size)
+    limit = options.values["max_epochs"]
+    return ListedRuns(
+        [(name, replace(run, device=device, max_epochs=limit)) for name, run, _ in runs], out
+    )
+
+
+def _processes(options):
+    """Count the processes that train one run together."""
+    import torch
+
+    return max(1, torch.cuda.device_count()) if options.launcher == "torchrun" else 1
 
 
 def _launch(options, out):
@@ -223,7 +281,9 @@ def _launch(options, out):
     if options.launcher == "local":
         return run_local
     if options.launcher == "torchrun":
-        return _torchrun
+        # The jobs of open_lm bring torchrun themselves.
+        native = options.backend == "native"
+        return partial(_torchrun, _processes(options)) if native else run_local
     if options.launcher != "slurm":
         raise InputError(f"--launcher takes local, torchrun or slurm; got {options.launcher!r}.")
     parameters = {}
@@ -237,9 +297,11 @@ def _launch(options, out):
         from ..training.launch_slurm import submit_slurm
         from ..training.stage import SweepUnfinished
 
-        ids = submit_slurm(
-            jobs, folder=out / "slurm", parameters=parameters, array_parallelism=options.workers
-        )
+        # submitit says so when it finds no cluster.
+        with users_input(RuntimeError):
+            ids = submit_slurm(
+                jobs, folder=out / "slurm", parameters=parameters, array_parallelism=options.workers
+            )
         arrays = sorted({str(number).partition("_")[0] for number in ids.values()})
         raise SweepUnfinished(
             f"submitted {len(jobs)} jobs to SLURM ({', '.join(arrays)}). Run the same command "
@@ -249,12 +311,9 @@ def _launch(options, out):
     return submit
 
 
-def _torchrun(jobs, *, workers, on_event):
-    import torch
-
+def _torchrun(processes, jobs, *, workers, on_event):
     from ..training.launch import run_local, torchrun
 
-    processes = max(1, torch.cuda.device_count())
     return run_local([torchrun(job, processes) for job in jobs], workers=1, on_event=on_event)
 
 
@@ -270,6 +329,11 @@ def _show_plan(sweep, speeds, options, console):
     text = f"{len(sweep.corpus.train):,} training tokens, vocabulary {sweep.corpus.vocab_size}"
     say(console, f"{sweep.corpus.name}: {text}. {cells}")
     console.print(_plan_table(plan, speeds))
+    epochs = max(
+        sweep.corpus.epochs(e["steps"] * e["batch_tokens"], e["model"].seq_len) for e in plan
+    )
+    if epochs > 1.0:
+        say(console, f"Note: the longest run passes {epochs:.3g} times over the text")
     for entry in plan:
         if entry["reason"]:
             say(console, f"Note: {entry['run']} will be skipped: {entry['reason']}")
@@ -337,15 +401,17 @@ def _plan_table(plan, speeds):
     return table
 
 
-def _show_result(runs, out, options, console):
+def _show_result(runs, notes, out, options, console):
     """Print how the runs ended, and the law that fits them."""
     from ._run import fit_method, read_table
 
     counts = runs["status"].value_counts().to_dict()
     source = out / "runs.parquet"
     if options.as_json:
-        json_line({"out": str(source), "rows": len(runs), "status": counts})
+        json_line({"out": str(source), "rows": len(runs), "status": counts, "notes": notes})
         return
+    for note in notes:
+        say(console, f"Note: {note}")
     said = ", ".join(f"{count} {status}" for status, count in counts.items())
     say(console, f"Written to {out}: runs.parquet, losses.parquet, timing.csv; {said}")
     for row in runs[runs["status"].isin(("diverged", "failed", "skipped"))].itertuples():

@@ -148,6 +148,12 @@ def sweep(
             show_default=False,
         ),
     ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME,...", help="Sizes of the preset, such as 12m,17m.", show_default=False
+        ),
+    ] = None,
     backend: Annotated[
         str, typer.Option(metavar="[native|open_lm]", help="What trains.")
     ] = "native",
@@ -162,7 +168,8 @@ def sweep(
         list[str] | None,
         typer.Option(
             metavar="KEY=VALUE",
-            help="A parameter of the SLURM jobs, such as partition=gpu or time=600; repeatable.",
+            help="A parameter of submitit's jobs, such as timeout_min=600 (required) or "
+            "slurm_partition=gpu; repeatable.",
             show_default=False,
         ),
     ] = None,
@@ -187,6 +194,7 @@ def sweep(
     options = SweepOptions(
         config=config,
         preset=preset,
+        models=models.split(",") if models else None,
         backend=backend,
         launcher=launcher,
         slurm=slurm or [],
@@ -261,9 +269,16 @@ def import_(
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Table to write: .csv or .parquet.")
     ] = Path("runs.csv"),
+    evaluation: Annotated[
+        str | None,
+        typer.Option(
+            help="Which validation set the loss is taken from, where there are several.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Json = False,
 ):
     """Turn the outputs of open_lm runs into a table of runs."""
     from ._train import import_runs
 
-    import_runs(paths, out, as_json)
+    import_runs(paths, out, evaluation, as_json)

@@ -67,7 +67,9 @@ class SweepProgress:
         elif event == "start":
             self.running[group.name] = self.bars.add_task(group.name, total=group.flops)
         else:
-            self.bars.remove_task(self.running.pop(group.name))
+            # A job that is skipped was never started.
+            if group.name in self.running:
+                self.bars.remove_task(self.running.pop(group.name))
             self.done += 1
             if not self.live and not self.quiet:
                 said = f"{self.done} of {len(self.groups)} groups of runs have ended: {group.name}"

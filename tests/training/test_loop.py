@@ -202,6 +202,7 @@ def test_decay_leaves_norms_alone_unless_asked():
 def test_two_processes_under_torchrun_agree_with_one(config, tmp_path):
     """Same batches, split between two; only the order of sums differs."""
     config = replace(config, steps=12, decay_steps=4, accumulate=2, evaluate_at=(6,))
+    config = replace(config, val_sequences=31)
     file = tmp_path / "run.json"
     file.write_text(config.to_json())
     program = tmp_path / "program.py"

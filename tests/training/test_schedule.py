@@ -23,13 +23,13 @@ def test_cosine_is_that_of_open_lm():
     assert found == pytest.approx(expected, rel=1e-14)
 
 
-@pytest.mark.parametrize("shape", ["linear", "sqrt"])
+@pytest.mark.parametrize("shape", ["linear", "sqrt", "cosine"])
 def test_wsd_is_constant_and_then_falls(shape):
     found = rates(steps=30, warmup=5, decay_steps=10, decay_shape=shape)
     assert found[4:21] == [2.0] * 17
     assert all(a > b for a, b in zip(found[20:], found[21:], strict=False))
     assert 0 < found[-1] < 0.25
-    assert found[25] == pytest.approx(2.0 * (0.5 if shape == "linear" else 1 - math.sqrt(0.5)))
+    assert found[25] == pytest.approx(2.0 * (1 - math.sqrt(0.5) if shape == "sqrt" else 0.5))
 
 
 def test_without_decay_the_rate_stays():

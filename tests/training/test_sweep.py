@@ -140,7 +140,7 @@ def test_diverged_and_skipped_cells_are_rows(config, tmp_path):
 
 
 def test_no_rate_works(config, tmp_path, monkeypatch):
-    monkeypatch.setattr("scalinglaws.training.plan.rule_learning_rate", lambda d, batch: 1e31)
+    monkeypatch.setattr("scalinglaws.training.plan.rule_learning_rate", lambda *_: 1e31)
     runs = Sweep(replace(config, lr="tune"), tmp_path / "runs").run(workers=1, launch=here)
     cells = runs[runs["budget"].notna() & (runs["status"] == "skipped")]
     assert len(cells) == 4
@@ -189,7 +189,7 @@ def test_what_a_worker_dies_of_is_said(config, tmp_path, status):
         with pytest.raises(OSError, match="no space left on the disk while"):
             sweep.run(workers=1, launch=die)
     elif status == 75:
-        with pytest.raises(RuntimeError, match="another process trains"):
+        with pytest.raises(SweepUnfinished, match="another process trains"):
             sweep.run(workers=1, launch=die)
     else:
         runs = sweep.run(workers=1, launch=die)

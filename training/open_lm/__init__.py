@@ -5,6 +5,7 @@ Writes the model files, shards, manifests and settings that open_lm (mlfoundatio
 ``python -m scalinglaws.training.open_lm``, which trains one run.
 """
 
+from .backend import OpenLMBackend
 from .checkout import check_webdataset, find_checkout
 from .gadre import read_gadre2024
 from .jobs import open_lm_jobs
@@ -15,6 +16,7 @@ from .run_json import open_lm_config, run_json
 from .shards import Shards, write_shards, write_validation
 
 __all__ = [
+    "OpenLMBackend",
     "Shards",
     "check_webdataset",
     "find_checkout",

@@ -96,7 +96,7 @@ def stub_xformers():
     open_lm imports it at the top of two modules, but calls it only for attention and feed-forward
     variants that `run_json` does not choose.
     """
-    if importlib.util.find_spec("xformers") is None:
+    if "xformers" not in sys.modules and importlib.util.find_spec("xformers") is None:
         stub, ops = ModuleType("xformers"), ModuleType("xformers.ops")
         stub.ops = ops
         sys.modules.update({"xformers": stub, "xformers.ops": ops})

@@ -94,6 +94,7 @@ def _row(file, evaluation):
         "reason": "" if decayed else f"warm-up of {warmup} steps in a run of {steps}",
         "loss": result["loss"],
         "loss_se": (high - low) / (2 * _Z) if low >= 0 else math.nan,
+        "evaluation": chosen,
         "seed": int(flags["--seed"]) if "--seed" in flags else settings.get("seed"),
         "step": steps,
         "final_step": steps,

@@ -67,10 +67,11 @@ def read_open_lm(path, *, models=None, evaluation=None):
     >>> table[table.status == "ok"][["N", "D", "loss"]]  # doctest: +SKIP
     """
     path = Path(path)
-    places = {file.parent for name in (PARAMS, LOG, ORIGIN, RUN) for file in path.rglob(name)}
+    places = {file.parent for name in (PARAMS, LOG, ORIGIN) for file in path.rglob(name)}
     if not places:
         raise FileNotFoundError(
-            f"{path} holds no run of open_lm ({PARAMS} and {LOG} in a folder per run)."
+            f"{path} holds no run of open_lm ({PARAMS} and {LOG} in a folder per run). For the "
+            "run files of Gadre et al. (2024) there is read_gadre2024."
         )
     rows, notes = [], []
     for place in sorted(places):
@@ -112,12 +113,14 @@ class _Run:
                 )
             elif not math.isfinite(result["loss"]):
                 rows[-1].update(status="diverged", reason="the validation loss is not finite")
-        problem = self._problem()
+        problem = self._problem({row["step"] for row in rows})
         if problem:
-            rows.append(self._row(files.last_step) | problem)
+            step = self._total_steps() if files.end == "finished" else files.last_step
+            rows.append(self._row(step) | problem)
         return rows
 
-    def _problem(self):
+    def _problem(self, evaluated):
+        """Return status and reason of a run that did not come to a last loss."""
         files, total = self.files, self._total_steps()
         if files.end == "not started":
             status = "failed" if files.error else "skipped"
@@ -128,13 +131,15 @@ class _Run:
         if files.end == "unfinished":
             reason = files.error or "killed, or still running"
             return {"status": "failed", "reason": f"its log ends {at}: {reason}"}
+        if total not in evaluated and None not in evaluated:
+            return {"status": "failed", "reason": "finished, but not evaluated at its last step"}
         return {}
 
     def _row(self, step):
         """Return all that does not depend on what was measured."""
         params, total = self.params, self._total_steps()
         if not params:
-            return {"run": self.name, "trunk": self.origin.get("trunk")} | self._planned()
+            return self._planned()
         batch = params["global_batch_size"] * params["seq_len"]
         D = None if step is None else step * batch
         start = self._decay_start()
@@ -162,21 +167,23 @@ class _Run:
         return row | self._counts(D) | self._data(D)
 
     def _planned(self):
-        if self.config is None:
-            return {}
-        return shape_columns(self.config.model, 0) | {"D": 0, "C": 0.0} | self._data(0)
+        """Return the row of a run that has not started."""
+        row, config = {"run": self.name}, self.config
+        if config is None:
+            return row
+        row |= {"seed": config.seed, "final_step": config.steps, "lr": config.lr}
+        row |= {"trunk": self.origin["trunk"]}
+        return row | shape_columns(config.model, config.D) | self._data(config.D)
 
     def _counts(self, D):
         if D is None:
             return {"N": self.N}
         if self.shape is not None and n_parameters(self.shape) == self.N:
             return shape_columns(self.shape, D)
-        known = {"N": self.N, "D": D, "C": 6.0 * self.N * D if self.N else None}
-        shape = self.shape or self.params
         names = ("d", "n_layers", "n_heads", "ffn", "vocab_size", "seq_len", "qk_norm")
-        if self.shape is None:
-            return known | {name: shape.get(name) for name in ("vocab_size", "seq_len", "qk_norm")}
-        return known | {name: getattr(shape, name) for name in names}
+        known = self.params if self.shape is None else {n: getattr(self.shape, n) for n in names}
+        counts = {"N": self.N, "D": D, "C": 6.0 * self.N * D if self.N else None}
+        return counts | {name: known.get(name) for name in names}
 
     def _data(self, D):
         if not self.origin:
@@ -194,7 +201,7 @@ class _Run:
         loss = result["loss"]
         low = result.get("loss_sequences_lower_95", -1.0)
         high = result.get("loss_sequences_upper_95", -1.0)
-        measured = {"loss": loss, "loss_se": _MISSING}
+        measured = {"loss": loss, "loss_se": _MISSING, "evaluation": _set_name(result["val_data"])}
         # open_lm writes -1 for limits that it was not asked for.
         if low >= 0 and high >= low:
             drawn = self.params.get("val_max_pop_ci") or result["sequences"]
@@ -202,6 +209,7 @@ class _Run:
             measured["loss_se"] = (high - low) / (2 * _Z) * math.sqrt(share)
         if self.origin:
             bytes_per_token = self.origin["corpus"]["bytes_per_token"]
+            measured["evaluation"] = self.origin["corpus"]["name"]
             measured["bits_per_byte"] = loss / math.log(2) / bytes_per_token
         return measured
 
@@ -298,6 +306,12 @@ class _Run:
         if not versions:
             return "open_lm"
         return f"open_lm {versions['open_lm']}, torch {versions['torch']}"
+
+
+def _set_name(val_data):
+    """Name a validation set by its files."""
+    paths = [val_data] if isinstance(val_data, str) else val_data
+    return ", ".join(Path(path).stem for path in paths)
 
 
 def _precision(params):

@@ -10,13 +10,18 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import torch
+
 from scalinglaws.training import Corpus, ModelConfig, RunConfig, prepare
 from scalinglaws.training.launch import Job, run_local
-from scalinglaws.training.open_lm import open_lm_config, open_lm_jobs, write_shards
+from scalinglaws.training.open_lm import model_json, open_lm_config, open_lm_jobs, write_shards
+from scalinglaws.training.open_lm.checkout import stub_xformers
 
 OUT = Path("/tmp/open_lm_recorded")
 HERE = Path(__file__).parent / "recorded"
@@ -54,6 +59,7 @@ def main():
     run_local([jobs[name] for name in ("cosine", "trunk", "branch", "diverged")], workers=2)
     for name in jobs:
         keep(OUT / "ours" / "runs" / name, HERE / "ours" / name)
+    logits()
     by_hand(corpus, json.loads((OUT / "ours" / "runs" / "cosine" / "run.json").read_text()))
 
 
@@ -100,9 +106,38 @@ def by_hand(corpus, settings):
     shutil.copy(settings["model"], HERE / "hand" / "cosine.json")
 
 
-def command():
-    import sys
+def logits():
+    """Save a tiny model of open_lm, tokens, and its logits with and without norms of q and k."""
+    sys.path.insert(0, os.environ["OPEN_LM_PATH"])
+    stub_xformers()
+    from open_lm.model import create_model
+    from open_lm.params import parse_args
 
+    torch.manual_seed(0)
+    tokens = torch.randint(0, 64, (3, 24))
+    saved = {"tokens": tokens.numpy()}
+    shape = ModelConfig(d=16, n_layers=2, n_heads=2, vocab_size=64, seq_len=24, qk_norm=True)
+    weights = None
+    for qk_norm in (True, False):
+        path = OUT / "tiny.json"
+        path.write_text(json.dumps(model_json(replace(shape, qk_norm=qk_norm))))
+        flags = ["--attn-name", "torch_attn", "--ffn-type", "swiglu_torch"]
+        model = create_model(parse_args(["--model", str(path), *flags])).eval()
+        if weights is None:
+            with torch.no_grad():
+                # Gains of one would hide a gain that is left out.
+                for parameter in model.parameters():
+                    if parameter.dim() == 1:
+                        parameter.uniform_(0.5, 1.5)
+            weights = model.state_dict()
+            saved |= {f"weight/{name}": value.numpy() for name, value in weights.items()}
+        model.load_state_dict(weights, strict=qk_norm)
+        with torch.no_grad():
+            saved[f"logits/{qk_norm}"] = model(tokens)[0].numpy()
+    np.savez(HERE / "logits.npz", **saved)
+
+
+def command():
     return sys.executable, "-m", "scalinglaws.training.open_lm"
 
 
