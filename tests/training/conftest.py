@@ -1,7 +1,8 @@
-"""The real open_lm, for the tests that are marked so."""
+"""Training in this process, and the real open_lm for the tests that are marked so."""
 
 import json
 import os
+import signal
 import sys
 import warnings
 
@@ -43,3 +44,22 @@ def build(checkout, tmp_path_factory):
         return create_model(parse_args(["--model", str(path), *flags]))
 
     return build_model
+
+
+@pytest.fixture
+def here():
+    """Return a launcher that trains in this process, without starting Python for every job."""
+    from scalinglaws.training import worker
+
+    def launch(jobs, *, workers, on_event):
+        statuses = {}
+        for job in jobs:
+            on_event("start", job, None)
+            handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+            statuses[job.name] = worker.main(list(map(str, job.argv[3:])))
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            on_event("end", job, statuses[job.name])
+        return statuses
+
+    return launch

@@ -38,20 +38,7 @@ def config(corpus_folder):
     )
 
 
-def here(jobs, *, workers, on_event):
-    """Train in this process: as the workers do, without starting Python for each."""
-    statuses = {}
-    for job in jobs:
-        on_event("start", job, None)
-        handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
-        statuses[job.name] = worker.main(list(map(str, job.argv[3:])))
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        on_event("end", job, statuses[job.name])
-    return statuses
-
-
-def test_a_sweep_ends_with_a_table(config, tmp_path):
+def test_a_sweep_ends_with_a_table(config, tmp_path, here):
     events = []
     sweep = Sweep(replace(config, seeds=(0, 1)), tmp_path / "runs")
     runs = sweep.run(workers=1, launch=here, on_event=lambda event, group: events.append(event))
@@ -71,7 +58,7 @@ def test_a_sweep_ends_with_a_table(config, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:the largest D is")
-def test_the_estimators_read_the_table(config, tmp_path):
+def test_the_estimators_read_the_table(config, tmp_path, here):
     Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     with pytest.warns(DataQualityWarning, match="4 of 8 rows are set aside .* 4 undecayed"):
         frame = read_runs(tmp_path / "runs" / "runs.parquet")
@@ -79,7 +66,7 @@ def test_the_estimators_read_the_table(config, tmp_path):
     assert frame["loss"].between(1, 6).all()
 
 
-def test_losses_of_every_step_are_there_once(config, tmp_path):
+def test_losses_of_every_step_are_there_once(config, tmp_path, here):
     Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     losses = pd.read_parquet(tmp_path / "runs" / "losses.parquet")
     runs = pd.read_parquet(tmp_path / "runs" / "runs.parquet")
@@ -91,7 +78,7 @@ def test_losses_of_every_step_are_there_once(config, tmp_path):
         assert mine["step"].min() - 1 in set(trunk["step"])
 
 
-def test_a_finished_sweep_is_not_trained_again(config, tmp_path):
+def test_a_finished_sweep_is_not_trained_again(config, tmp_path, here):
     first = Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     before = (tmp_path / "runs" / "runs.parquet").read_bytes()
     again = Sweep(config, tmp_path / "runs").run(launch=lambda jobs, **_: pytest.fail("trained"))
@@ -99,7 +86,7 @@ def test_a_finished_sweep_is_not_trained_again(config, tmp_path):
     assert (tmp_path / "runs" / "runs.parquet").read_bytes() == before
 
 
-def test_learning_rates_are_tuned(config, tmp_path):
+def test_learning_rates_are_tuned(config, tmp_path, here):
     sweep = Sweep(replace(config, lr="tune"), tmp_path / "runs")
     runs = sweep.run(workers=1, launch=here)
     tuning = runs[runs["status"] == "tuning"]
@@ -118,7 +105,7 @@ def _timed(config, out):
     return sweep
 
 
-def test_time_runs_out_and_the_sweep_goes_on(config, tmp_path):
+def test_time_runs_out_and_the_sweep_goes_on(config, tmp_path, here):
     whole = Sweep(config, tmp_path / "whole").run(workers=1, launch=here)
     with pytest.raises(SweepUnfinished, match="2 of 2 groups of runs have not ended"):
         _timed(config, tmp_path / "runs").run(workers=1, launch=here)
@@ -126,7 +113,7 @@ def test_time_runs_out_and_the_sweep_goes_on(config, tmp_path):
     pd.testing.assert_frame_equal(runs, whole)
 
 
-def test_diverged_and_skipped_cells_are_rows(config, tmp_path):
+def test_diverged_and_skipped_cells_are_rows(config, tmp_path, here):
     config = replace(config, lr=1e30, budgets=(1e6, 1.5e8))
     runs = Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     skipped = runs[runs["status"] == "skipped"]
@@ -139,7 +126,7 @@ def test_diverged_and_skipped_cells_are_rows(config, tmp_path):
     assert failed["reason"].str.contains("its trunk did not reach step").all()
 
 
-def test_no_rate_works(config, tmp_path, monkeypatch):
+def test_no_rate_works(config, tmp_path, monkeypatch, here):
     monkeypatch.setattr("scalinglaws.training.plan.rule_learning_rate", lambda *_: 1e31)
     runs = Sweep(replace(config, lr="tune"), tmp_path / "runs").run(workers=1, launch=here)
     cells = runs[runs["budget"].notna() & (runs["status"] == "skipped")]
@@ -147,32 +134,32 @@ def test_no_rate_works(config, tmp_path, monkeypatch):
     assert cells["reason"].str.contains("diverged at every learning rate").all()
 
 
-def test_another_sweep_is_refused(config, tmp_path):
+def test_another_sweep_is_refused(config, tmp_path, here):
     Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     with pytest.raises(ValueError, match=r"holds another sweep: budgets was .* Choose another"):
         Sweep(replace(config, budgets=(1.5e8,)), tmp_path / "runs").run(launch=here)
 
 
-def test_a_folder_of_something_else_is_refused(config, tmp_path):
+def test_a_folder_of_something_else_is_refused(config, tmp_path, here):
     (tmp_path / "thesis.tex").write_text("my only copy")
     with pytest.raises(ValueError, match=r"is not empty and holds no sweep \(thesis.tex"):
         Sweep(config, tmp_path).run(launch=here)
     assert (tmp_path / "thesis.tex").read_text() == "my only copy"
 
 
-def test_a_sweep_in_use_is_refused(config, tmp_path, monkeypatch):
+def test_a_sweep_in_use_is_refused(config, tmp_path, monkeypatch, here):
     monkeypatch.setattr("scalinglaws.training.run_set._LOCK_SECONDS", 0.1)
     with run_lock(tmp_path / "runs"), pytest.raises(RunLocked, match="in use by process"):
         Sweep(config, tmp_path / "runs").run(launch=here)
 
 
-def test_too_much_memory_is_refused(config, tmp_path, monkeypatch):
+def test_too_much_memory_is_refused(config, tmp_path, monkeypatch, here):
     monkeypatch.setattr(memory, "available_memory", lambda device: 5e8)
     with pytest.raises(ValueError, match="2 runs at a time need about .* GB of memory"):
         Sweep(config, tmp_path / "runs").run(workers=2, launch=here)
 
 
-def test_too_little_disk_is_refused(config, tmp_path, monkeypatch):
+def test_too_little_disk_is_refused(config, tmp_path, monkeypatch, here):
     usage = type("Usage", (), {"free": 1000})
     monkeypatch.setattr(memory.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OSError, match="checkpoints of the sweep need about"):
@@ -180,7 +167,7 @@ def test_too_little_disk_is_refused(config, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("status", [74, 75, -9, 3])
-def test_what_a_worker_dies_of_is_said(config, tmp_path, status):
+def test_what_a_worker_dies_of_is_said(config, tmp_path, status, here):
     def die(jobs, *, workers, on_event):
         return {job.name: status for job in jobs}
 
@@ -201,14 +188,14 @@ def test_what_a_worker_dies_of_is_said(config, tmp_path, status):
     ).sum() == 4
 
 
-def test_errors_in_a_run_are_its_reason(config, tmp_path, monkeypatch):
+def test_errors_in_a_run_are_its_reason(config, tmp_path, monkeypatch, here):
     monkeypatch.setattr(worker, "train", lambda *a, **k: (_ for _ in ()).throw(MemoryError("2 TB")))
     runs = Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     assert runs["reason"].str.contains("2 TB").any()
     assert runs["status"].eq("failed").all()
 
 
-def test_processes_train_the_same_as_this_one(config, tmp_path):
+def test_processes_train_the_same_as_this_one(config, tmp_path, here):
     """Real workers, two at a time; and the second launch of a sweep finds it in use."""
     whole = Sweep(config, tmp_path / "here").run(workers=1, launch=here)
     apart = Sweep(config, tmp_path / "apart").run(workers=2, launch=partial(run_local, poll=0.05))
@@ -218,7 +205,7 @@ def test_processes_train_the_same_as_this_one(config, tmp_path):
         assert (tmp_path / "here" / name).read_bytes() == (tmp_path / "apart" / name).read_bytes()
 
 
-def test_sigterm_saves_and_the_command_resumes(config, tmp_path):
+def test_sigterm_saves_and_the_command_resumes(config, tmp_path, here):
     config = replace(config, budgets=(3e8, 6e8))
     whole = Sweep(config, tmp_path / "whole").run(workers=1, launch=here)
     file = tmp_path / "sweep.json"
@@ -240,7 +227,7 @@ def test_sigterm_saves_and_the_command_resumes(config, tmp_path):
     pd.testing.assert_frame_equal(runs, whole)
 
 
-def test_records_are_plain_json(config, tmp_path):
+def test_records_are_plain_json(config, tmp_path, here):
     Sweep(config, tmp_path / "runs").run(workers=1, launch=here)
     for file in (tmp_path / "runs").rglob("*.json"):
         json.loads(file.read_text(), parse_constant=pytest.fail)

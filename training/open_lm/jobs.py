@@ -244,6 +244,7 @@ def _check_processes(run, processes, workers):
 
 def _report_shapes(runs):
     shapes = [run.config.decay_shape for run in runs if run.trunk]
+    shapes = [shape for shape in shapes if shape != "cosine"]
     if shapes:
         warn_user(
             f"{len(shapes)} runs ask for a {' or '.join(sorted(set(shapes)))} decay; open_lm lets "
