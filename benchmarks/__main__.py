@@ -7,10 +7,10 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from . import optima, recovery, speed, stuck, vertex
+from . import interruption, optima, recovery, speed, stuck, throughput, vertex
 
-BENCHMARKS = {module.__name__.rpartition(".")[2]: module
-              for module in (recovery, optima, stuck, vertex, speed)}  # fmt: skip
+_MODULES = (recovery, optima, stuck, vertex, speed, throughput, interruption)
+BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 
 def main(arguments=None):

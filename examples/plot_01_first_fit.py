@@ -10,14 +10,14 @@ evidence that the optimiser is not the reason for the answer.
 # The table
 # ---------
 # One row per run: parameters N, training tokens D, compute C = 6 N D, and the final loss in nats
-# per token. The shipped sweep has several model sizes at each of a few compute budgets (IsoFLOP
-# groups).
+# per token. The shipped sweep was trained by this project: several model sizes at each of four
+# compute budgets (IsoFLOP groups), three seeds each. Its tokens are bytes.
 
 from scalinglaws.datasets import load_sweep
 
 sweep = load_sweep()
 runs = sweep.frame
-runs.head()
+runs[["N", "D", "C", "loss", "loss_se", "budget", "seed", "lr"]].head()
 
 # %%
 # Where it comes from is part of it:
@@ -44,12 +44,53 @@ print("converged:", fit.converged_)
 print(fit.certificate_)
 
 # %%
+# Without the formula
+# -------------------
+# :class:`~scalinglaws.ChinchillaApproach2` assumes nothing of the loss away from the minima: a
+# parabola through every budget, then a power law through the vertices. Are the minima inside the
+# sizes that were trained?
+
+import pandas as pd
+
+from scalinglaws import ChinchillaApproach2
+
+profiles = ChinchillaApproach2().fit(X, y, budget=runs["budget"])
+sizes = runs.groupby("budget")["N"].agg(["min", "max"])
+pd.DataFrame(
+    {
+        "smallest": sizes["min"].loc[profiles.budgets_],
+        "optimal": profiles.N_opt_,
+        "largest": sizes["max"].loc[profiles.budgets_],
+        "tokens per parameter": profiles.D_opt_ / profiles.N_opt_,
+    }
+).round(0)
+
+# %%
+# How sure
+# --------
+# The exponent a of N* and the irreducible loss E with 95 % intervals. Those of a fit to all runs
+# take these as independent. But runs of one cell share the learning rate, the batch and what is
+# wrong with the formula there. With their mean as one run the intervals are two to three times as
+# wide.
+
+cells = runs.groupby(["N", "D"], as_index=False)["loss"].mean()
+of_cells = ChinchillaApproach3().fit(cells[["N", "D"]], cells["loss"])
+intervals = {
+    ("a", "Approach 2"): profiles.summary().loc["a"],
+    ("a", "Approach 3"): fit.summary().loc["a"],
+    ("a", "Approach 3, mean of seeds"): of_cells.summary().loc["a"],
+    ("E", "Approach 3"): fit.summary().loc["E"],
+    ("E", "Approach 3, mean of seeds"): of_cells.summary().loc["E"],
+}
+pd.DataFrame(intervals).T.round(2)
+
+# %%
 # The decision
 # ------------
-# Compute-optimal N and D for a budget one hundred times the largest in the table. Further out the
-# estimator warns: the law may hold there, but these runs cannot show it.
+# Compute-optimal N and D for ten times the largest budget. Further out the law may hold, but these
+# runs cannot show it; beyond a factor of one hundred the estimator warns.
 
-C = 100 * fit.C_range_[1]
+C = 10 * fit.C_range_[1]
 N, D = fit.optimal_allocation(C)
 print(f"{C:.3g} FLOPs: {N:.3g} parameters, {D:.3g} tokens ({D / N:.1f} per parameter)")
 print(f"loss there: {fit.surface_.optimal_loss(C):.3f} nats per token")

@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 import scalinglaws
-from scalinglaws import ChinchillaApproach3, datasets, plotting, surfaces, training
-from scalinglaws.datasets import fetch_besiroglu2024
+from scalinglaws import (
+    ChinchillaApproach2,
+    ChinchillaApproach3,
+    datasets,
+    plotting,
+    surfaces,
+    training,
+)
+from scalinglaws.datasets import fetch_besiroglu2024, load_sweep
+from scalinglaws.plotting._units import format_count
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -66,10 +74,30 @@ def test_readme_python_runs(capsys):
     assert "certified" in printed
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md"])
+def test_readme_states_the_law_of_the_shipped_sweep():
+    text = " ".join((ROOT / "README.md").read_text().split())
+    runs = load_sweep().frame
+    X, y = runs[["N", "D"]], runs["loss"]
+    profiles = ChinchillaApproach2().fit(X, y, budget=runs["budget"])
+    *first, last = map(format_count, profiles.N_opt_)
+    assert f"({', '.join(first)} and {last} parameters" in text
+    fit = ChinchillaApproach3().fit(X, y).summary()
+    interval = "{ci_low:.2f} to {ci_high:.2f}".format
+    a, E, of_profiles = fit.loc["a"], fit.loc["E"], profiles.summary().loc["a"]
+    assert (
+        f"a = {a['estimate']:.2f} (95 % interval {interval(**a)}; "
+        f"Approach 2: {of_profiles['estimate']:.2f}, {interval(**of_profiles)})"
+    ) in text
+    assert f"E is {E['estimate']:.2f} nats per byte ({interval(**E)})" in text
+    cells = runs.groupby(["N", "D"], as_index=False)["loss"].mean()
+    mean = ChinchillaApproach3().fit(cells[["N", "D"]], cells["loss"]).summary()
+    assert f"{interval(**mean.loc['a'])} for a and {interval(**mean.loc['E'])} for E" in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "data/README.md"])
 def test_local_links_lead_to_files(page):
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", (ROOT / page).read_text())
-    missing = [link for link in links if not (ROOT / link).exists()]
+    missing = [link for link in links if not (ROOT / page).parent.joinpath(link).exists()]
     assert missing == []
 
 

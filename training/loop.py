@@ -47,7 +47,7 @@ def train(
     should_stop=None,
     on_progress=None,
 ):
-    """Train one model.
+    r"""Train one model.
 
     Parameters
     ----------
@@ -96,10 +96,11 @@ def train(
     >>> from pathlib import Path
     >>> from scalinglaws.training import ModelConfig, RunConfig, prepare, train
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for i in range(8):
-    ...         text = " ".join(str(n**2) for n in range(i, 400, 8))
-    ...         _ = Path(folder, f"{i}.txt").write_text(text)
-    ...     _ = prepare([folder], Path(folder, "corpus"), val_bytes=200)
+    ...     squares = Path(folder, "squares.txt")
+    ...     _ = squares.write_text("\n".join(str(n**2) for n in range(400)))
+    ...     _ = prepare(
+    ...         squares, Path(folder, "corpus"), delimiter="\n", val_bytes=200, licence="CC0-1.0"
+    ...     )
     ...     run = RunConfig(
     ...         model=ModelConfig(d=16, n_layers=1, n_heads=1, ffn_multiple=16, seq_len=32),
     ...         data=Path(folder, "corpus"),
@@ -112,14 +113,14 @@ def train(
     >>> record.status, record.rows[0]["D"], record.loss < 4.5
     ('ok', 1280, True)
     """
-    with _Processes(config) as processes:
+    with Processes(config) as processes:
         place = RunFolder(folder, config, name) if folder is not None else None
         # Only the first process works in the folder.
         lock = (
             run_lock(folder, timeout=_LOCK_SECONDS) if place and processes.first else nullcontext()
         )
         with lock:
-            run = _Run(config, processes, place, name, trunk, frozenset(keep))
+            run = Run(config, processes, place, name, trunk, keep)
             if place is not None:
                 done = place.record(run.corpus.hash)
                 processes.wait()
@@ -131,8 +132,14 @@ def train(
             return run.loop(checkpoint_seconds, should_stop, on_progress)
 
 
-class _Processes:
-    """The processes that train one model together, and the device of this one."""
+class Processes:
+    """The processes that train one model together, and the device of this one.
+
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    """
 
     def __init__(self, config):
         self.world = int(os.environ.get("WORLD_SIZE", 1))
@@ -151,46 +158,65 @@ class _Processes:
 
     @property
     def first(self):
+        """Whether this process writes."""
         return self.rank == 0
 
     def __enter__(self):
+        """Join the others."""
         self._joined = self.world > 1 and not distributed.is_initialized()
         if self._joined:
             distributed.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
         return self
 
     def __exit__(self, *exception):
+        """Leave them."""
         if self._joined:
             distributed.destroy_process_group()
 
     def wait(self):
+        """Wait for the others."""
         if self.world > 1:
             distributed.barrier()
 
     def mine(self, rows):
+        """Return the part of this process."""
         return rows[self.rank :: self.world]
 
     def total(self, tensor):
+        """Sum a tensor over the processes, in place."""
         if self.world > 1:
             distributed.all_reduce(tensor)
         return tensor
 
     def any(self, flag):
+        """Tell whether the flag is set in any process."""
         if self.world == 1:
             return flag
         return bool(self.total(torch.tensor(float(flag), device=self.device)) > 0)
 
 
-class _Run:
-    """State of a run in training."""
+class Run:
+    """State of a run in training.
 
-    def __init__(self, config, processes, place, name, trunk, keep):
+    Parameters
+    ----------
+    config : RunConfig
+        The run.
+    processes : Processes
+        Those that train it.
+    place : RunFolder, optional
+        Where its checkpoints and record go.
+    name, trunk, keep
+        See `train`.
+    """
+
+    def __init__(self, config, processes, place=None, name=None, trunk=None, keep=()):
         self.config = config
         self.processes = processes
         self.place = place
         self.name = name or (place.path.name if place else config.hash)
         self.trunk = Path(trunk) if trunk is not None else None
-        self.keep = keep
+        self.keep = frozenset(keep)
         self.corpus = Corpus(config.data)
         self.corpus.check(config)
 

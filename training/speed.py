@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import torch
 
-from .loop import _Processes, _Run
+from .loop import Processes, Run
 
 _WARM_UP = 2
 
@@ -31,8 +31,8 @@ def measure_speed(config, seconds=0.5, threads=1):
     torch.set_num_threads(threads)
     try:
         config = replace(config, steps=max(config.steps, 10**6), max_epochs=float("inf"))
-        with _Processes(config) as processes:
-            run = _Run(config, processes, None, "speed", None, frozenset())
+        with Processes(config) as processes:
+            run = Run(config, processes)
             run.start()
             for _ in range(_WARM_UP):
                 run.update()

@@ -101,27 +101,31 @@ def _root(
         typer.echo(context.get_help())
 
 
-@app.command(epilog="Example: scalinglaws demo --target-compute 1e24 --out demo-output")
+@app.command(epilog="Example: scalinglaws demo --out demo-output")
 def demo(
-    target_compute: Target = 1e24,
+    target_compute: Target = None,
+    synthetic: Annotated[
+        bool,
+        typer.Option(
+            "--synthetic", help="Take runs drawn from a known law, and compare with that law too."
+        ),
+    ] = False,
     out: Out = Path("demo-output"),
     as_json: AsJson = False,
 ):
-    """Fit every method to the table that ships with the package and compare them."""
-    from ..datasets import load_sweep
-    from ..surfaces import ChinchillaSurface
+    """Fit every method to the sweep that ships with the package and compare them."""
+    from ._demo import synthetic_table, trained_table
     from ._run import compare_methods
 
-    sweep = load_sweep()
-    synthetic = sweep.frame.attrs["source"] == "synthetic"
+    table = synthetic_table() if synthetic else trained_table()
+    target = target_compute or table.target
     compare_methods(
-        sweep.frame,
-        source=f"embedded table: {sweep.DESCR.splitlines()[0]}",
-        target=target_compute,
+        table.with_reach(target),
+        source=table.source,
+        target=target,
         out=out,
         as_json=as_json,
-        # The law that the synthetic table is drawn from, see its DESCR.
-        truth=ChinchillaSurface.published("besiroglu2024") if synthetic else None,
+        truth=table.truth,
     )
 
 

@@ -4,6 +4,9 @@ import os
 from contextlib import contextmanager
 from pathlib import Path
 
+# Below this target (FLOPs) the models that everybody knows, trained with 3e23 and more, would leave
+# no room for the laws.
+_KNOWN_MODELS_FROM = 1e20
 # More laws than these cannot be told apart in one panel; fits.csv has all of them.
 _DRAWN = ("approach1", "approach2", "approach2-exact", "approach3", "approach3-tied", "kaplan")
 
@@ -109,7 +112,7 @@ def draw_allocations(estimators, target, truth=None):
             truth=truth,
             C_target=target,
             quantity=quantity,
-            references=True,
+            references=target >= _KNOWN_MODELS_FROM,
             ax=ax,
             legend="outside" if several and quantity == "D/N" else None,
         )

@@ -4,41 +4,52 @@ from importlib import resources
 
 import pandas as pd
 
-from ._bunch import as_bunch
+from ._bunch import as_bunch, choose
 from ._files import check_version
+from ._schema import arrange
 
-_FILE = "synthetic_sweep.csv"
+_FILE = "sweep.csv"
 _CITATION = (
-    "None: the table is synthetic. Its law is the fit of Besiroglu et al. 2024, arXiv 2404.10102"
+    "The scalinglaws developers: IsoFLOP sweep of byte-level transformers on Debian's English "
+    "documentation, version 1 (CITATION.cff of the repository)"
 )
-_DESCR = """A synthetic IsoFLOP sweep: not measured, no model was trained
+_DESCR = """An IsoFLOP sweep of byte-level transformers, trained by this project
 
-70 runs: 7 compute budgets from 1e18 to 1e21 FLOPs, 10 model sizes each, drawn from a known law with
-the faults of a real sweep, to try the methods on and to compare their answers with the truth.
+72 runs: 4 compute budgets from 2e11 to 6.4e12 FLOPs (6 N D) x 6 model sizes x 3 seeds.
 
-law       loss = 1.8172 + 482.01 / N**0.3478 + 2085.43 / D**0.3658 (Besiroglu et al. 2024)
-sizes     N_c / 8 to 8 N_c; the centre N_c is 1.2 times below the optimum at 1e18 FLOPs and a
-          further 0.15 decades below it at 1e21; N rounded to whole parameters
-noise     relative, standard deviation 0.004; two runs are worse by more (see column fault)
-rounding  loss to 4 decimals
+text      English documentation and dictionaries of Debian 12, 109 MB read byte by byte, none of it
+          twice; loss on 1024 fixed sequences of 128 bytes from documents held out
+models    decoder-only transformers in the architecture of open_lm, 9 sizes of 12 thousand to 0.87
+          million parameters
+training  AdamW; learning rate tuned per size, with the first seed; one trunk of constant learning
+          rate per size and seed, from which a branch with a linear decay over its last 20 % forks
+          for every budget, so that runs of one size and seed are not independent
 
-N         parameters
-D         tokens, D = C / (6 N)
-C         FLOPs
-loss      nats per token
-budget    compute budget of the group, FLOPs
-fault     "none" or "outlier"
-source    "synthetic" in every row
+N         parameters, embedding and head included
+D         training bytes
+C         6 N D, FLOPs
+loss      nats per byte; loss_se is its standard error over the validation sequences, which all
+          runs share, and says nothing of the scatter between runs
+budget    planned compute of the IsoFLOP group, FLOPs
+run       size, seed and budget; trunk names the run it forked from
 
-Made by data/make_sweep.py of the repository.
+The other columns are those of scalinglaws.training.COLUMNS. subset="all" adds what was trained
+on the way: undecayed evaluations of the trunks, and the runs that chose the learning rates.
+
+The configuration, the packages of the text with versions, licences and checksums, the losses of
+every step, timings, and what to know before fitting lie in the folder data/ of the repository.
+`make sweep` trains it again.
 """
 
 
-def load_sweep(*, return_X_y=False, as_frame=True, data_home=None, version=None):
-    """Load the table of runs that ships with the package: a synthetic IsoFLOP sweep.
+def load_sweep(*, subset="final", return_X_y=False, as_frame=True, data_home=None, version=None):
+    """Load the IsoFLOP sweep that ships with the package.
 
     Parameters
     ----------
+    subset : {"final", "all"}, default="final"
+        ``"final"``: the runs to fit, whose learning rate had decayed. ``"all"``: every row; the
+        column ``status`` says what it is.
     return_X_y : bool, default=False
         Return ``(data, target)``.
     as_frame : bool, default=True
@@ -51,28 +62,40 @@ def load_sweep(*, return_X_y=False, as_frame=True, data_home=None, version=None)
     Returns
     -------
     Bunch or tuple
-        ``frame`` with columns N (parameters), D (tokens), C (FLOPs), loss (nats per token),
-        budget, fault and source; ``data`` (N, D), ``target`` (loss), ``feature_names``,
-        ``target_names``, ``DESCR``, ``citation``, ``license``.
+        ``frame`` with columns N (parameters), D (tokens, here bytes), C (FLOPs), loss (nats per
+        byte), run, budget, seed, step and the others of `scalinglaws.training.COLUMNS`; ``data``
+        (N, D), ``target`` (loss), ``feature_names``, ``target_names``, ``DESCR``, ``citation``,
+        ``license`` (of the table; the text has its own).
 
     Raises
     ------
     ValueError
-        For an unknown version.
+        For an unknown subset or version.
 
     Examples
     --------
     >>> from scalinglaws.datasets import load_sweep
-    >>> sweep = load_sweep()
-    >>> sweep.frame.shape, sweep.frame["source"].unique().tolist()
-    ((70, 7), ['synthetic'])
-    >>> X, y = load_sweep(return_X_y=True)
+    >>> runs = load_sweep().frame
+    >>> runs.groupby("budget")["loss"].agg(["size", "min", "max"]).round(3)
+                  size    min    max
+    budget
+    2.000000e+11    18  2.238  2.469
+    6.400000e+11    18  2.025  2.265
+    2.000000e+12    18  1.840  2.073
+    6.400000e+12    18  1.719  1.846
     """
+    choose("subset", subset, ("final", "all"))
     check_version(version)
     file = resources.files("scalinglaws.datasets.data").joinpath(_FILE)
     with file.open(encoding="utf-8") as text:
-        frame = pd.read_csv(text).astype({"N": float})
-    frame.attrs.update(source="synthetic", notes=["synthetic runs: no model was trained"])
+        frame = pd.read_csv(text).astype({"N": float, "D": float})
+    frame = arrange(frame)
+    frame["reason"] = frame["reason"].fillna("")
+    if subset == "final":
+        frame = frame[frame["status"] == "ok"].reset_index(drop=True)
+    frame.attrs.update(
+        source="trained", notes=["tokens are bytes; N counts embedding and head; three seeds"]
+    )
     return as_bunch(
         frame,
         descr=_DESCR,

@@ -70,11 +70,16 @@ def count_axis(axis):
 
 
 def compute_axis(axis):
-    """Make an axis logarithmic with powers of ten."""
-    from matplotlib.ticker import LogLocator, NullFormatter
+    """Make an axis logarithmic with powers of ten, and three times them where these are few."""
+    from matplotlib.ticker import LogFormatterSciNotation, LogLocator, NullFormatter
 
     _log_scale(axis)
-    axis.set_major_locator(LogLocator(numticks=7))
+    low, high = axis.get_view_interval()
+    if np.log10(high / low) < 2.0:
+        axis.set_major_locator(LogLocator(subs=(1.0, 3.0)))
+        axis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(np.inf, np.inf)))
+    else:
+        axis.set_major_locator(LogLocator(numticks=7))
     axis.set_minor_formatter(NullFormatter())
 
 

@@ -74,7 +74,11 @@ def format_seconds(value):
     >>> from scalinglaws.plotting._units import format_seconds
     >>> format_seconds(0.00184), format_seconds(0.31), format_seconds(12.34)
     ('1.8 ms', '310 ms', '12.3 s')
+    >>> format_seconds(90), format_seconds(5000), format_seconds(36000)
+    ('90 s', '83 min', '10 h')
     """
     if value < 0.9995:
         return f"{value * 1e3:.2g} ms" if value < 0.0995 else f"{value * 1e3:.3g} ms"
-    return f"{value:.3g} s"
+    if value < 99.5:
+        return f"{value:.3g} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.3g} h"

@@ -65,3 +65,11 @@ def test_committed_results_meet_their_targets(name):
         assert table.loc[table["solver"] == "auto", "met"].astype(bool).all()
     else:
         assert table["met"].all()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the workers are found in /proc")
+def test_interruption(tmp_path):
+    (table,) = _run(tmp_path, "interruption")
+    assert len(table) == 2
+    assert table["met"].all()
+    assert set(table["killed"]) == {"all", "command"}

@@ -9,9 +9,11 @@ import pytest
 from matplotlib.image import imread
 
 from scalinglaws import ChinchillaApproach3, __version__
+from scalinglaws.cli._demo import synthetic_table
 from scalinglaws.cli._methods import METHODS, prepare
 from scalinglaws.cli._options import ColumnsCommand, repeat
 from scalinglaws.datasets import load_sweep
+from scalinglaws.plotting import AllocationDisplay
 from scalinglaws.surfaces import ChinchillaSurface
 
 LAW = ChinchillaSurface.published("besiroglu2024")
@@ -65,12 +67,12 @@ class TestDemo:
     def test_compares_writes_and_says_what_the_table_is(self, cli, tmp_path):
         code, out, err = cli("demo", "--out", "here")
         assert (code, err) == (0, "")
-        assert "synthetic" in out and "no model was trained" in out
+        assert "trained by this project" in out and "truth" not in out
+        assert "the target, 6.4e13 FLOPs, is 10 times the compute of the largest run" in out
         for name, _, _ in METHODS.values():
             assert name in out
         for column in ("alpha", "N*", "D*", "D/N", "loss", "objective", "certified", "time"):
             assert column in out
-        assert "truth" in out and "95.9B" in out and "1.74T" in out
         assert "Approach 1 was not run: it needs checkpoints" in out
         assert sorted(p.name for p in (tmp_path / "here").iterdir()) == sorted(FILES)
         for name in FILES[1:]:
@@ -80,27 +82,52 @@ class TestDemo:
         sweep = load_sweep()
         fit = ChinchillaApproach3().fit(sweep.data, sweep.target)
         np.testing.assert_allclose(
-            fits.loc["approach3", "N_opt"], fit.surface_.optimal_allocation(1e24)[0]
+            fits.loc["approach3", "N_opt"], fit.surface_.optimal_allocation(6.4e13)[0]
         )
         assert fits.loc["approach3", "certified"] in (True, "True")
 
+    def test_synthetic_has_a_truth(self, cli):
+        code, out, err = cli("demo", "--synthetic", "--out", "here")
+        assert (code, err) == (0, "")
+        assert "synthetic" in out and "no model was trained" in out
+        assert "truth" in out and "95.9B" in out and "1.74T" in out
+        assert "the target, 1e24 FLOPs, is 1,000 times" in out
+
+    def test_synthetic_table_is_as_documented(self):
+        table = synthetic_table()
+        frame, law = table.frame, table.truth
+        assert law == LAW
+        assert frame.groupby("budget").size().tolist() == [10] * 7
+        assert (frame["N"] == frame["N"].round()).all()
+        error = np.log(frame["loss"] / law.loss(frame["N"], frame["D"]))
+        good = frame["fault"] == "none"
+        assert (~good).sum() == 2 and error[~good].between(0.01, 0.05).all()
+        assert error[good].std() == pytest.approx(0.004, rel=0.1)
+
     def test_json_is_all_there_is_on_stdout(self, cli):
-        code, out, err = cli("demo", "--json", "--target-compute", "1e22")
+        code, out, err = cli("demo", "--json", "--target-compute", "1e14")
         assert (code, err) == (0, "")
         content = json.loads(out)
-        assert content["target_compute"] == 1e22
+        assert content["target_compute"] == 1e14
         fits = {fit["method"]: fit for fit in content["fits"]}
         assert list(fits) == list(METHODS)
         assert fits["approach3"]["certified"] is True
         np.testing.assert_allclose(
-            6 * fits["approach3"]["N_opt"] * fits["approach3"]["D_opt"], 1e22
+            6 * fits["approach3"]["N_opt"] * fits["approach3"]["D_opt"], 1e14
         )
         assert fits["approach1"]["error"] and fits["powerlaw"]["N_opt"] is None
         assert [path.split("/")[-1] for path in content["files"]] == FILES
 
-    def test_the_truth_is_the_law_of_the_table(self):
-        law = f"loss = {LAW.E} + {LAW.A} / N**{LAW.alpha} + {LAW.B} / D**{LAW.beta}"
-        assert law in load_sweep().DESCR
+    def test_known_models_are_drawn_where_they_are_near(self, cli, runs_csv, monkeypatch):
+        drawn = []
+        monkeypatch.setattr(
+            AllocationDisplay,
+            "_mark_references",
+            lambda self, ax, pick: drawn.append(sorted(self.references)),
+        )
+        cli("demo", "--out", "small")
+        cli("fit", runs_csv, "--target-compute", "1e22", "--out", "large")
+        assert drawn[:2] == [[], []] and "Chinchilla" in drawn[2]
 
 
 class TestFit:

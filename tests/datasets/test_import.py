@@ -31,4 +31,4 @@ def test_pyarrow_is_not_needed():
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "70"
+    assert result.stdout.strip() == "72"
