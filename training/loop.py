@@ -225,6 +225,7 @@ class Run:
         config, device = self.config, self.processes.device
         generator = torch.Generator().manual_seed(config.seed)
         self.model = Transformer(config.model).initialise(generator).to(device)
+        self.weights = list(self.model.parameters())
         self.optimizer = make_optimizer(self.model, config, device)
         self.step = self.first = 0
         self.history = torch.full((config.steps,), math.nan, device=device)
@@ -324,7 +325,7 @@ class Run:
                 loss = self.losses(self.forward, part).mean() / len(parts)
                 loss.backward()
             loss_sum += loss.detach()
-        clip_grad_norm_(self.model.parameters(), config.clip)
+        clip_grad_norm_(self.weights, config.clip)
         rate = learning_rate(config, self.step)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
