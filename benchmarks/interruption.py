@@ -100,7 +100,7 @@ def _attempt(command, out, most, seconds, rng):
     rows = []
     while True:
         process = _start(command, out)
-        moment = float(rng.uniform(0.25, 0.9) * seconds)
+        moment = float(rng.uniform(0.15, 0.6) * seconds)
         if len(rows) < most:
             try:
                 process.wait(moment)
