@@ -35,7 +35,7 @@ def run_memory(config):
     """
     model = config.model
     tokens = config.batch_tokens / config.accumulate
-    # Measured with models of 0.1 to 32 M parameters on a CPU; within 7 % there.
+    # Chosen after the peaks of models of 0.1 to 32 M parameters on a CPU.
     layer = 16 * model.d + 6 * model.ffn
     size = 2 if config.precision == "bf16" else 4
     activations = tokens * (model.n_layers * layer * size + 12 * model.vocab_size)

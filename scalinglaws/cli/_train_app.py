@@ -18,6 +18,13 @@ Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object to stdout, and nothing else there.")
 ]
 
+CheckpointSeconds = Annotated[
+    float, typer.Option(help="Seconds between checkpoints: what an interruption may cost.")
+]
+MaxHours = Annotated[
+    float | None, typer.Option(help="Save and stop after this time.", show_default=False)
+]
+
 
 @train_app.command(
     epilog="Example: scalinglaws train prepare books/ notes.jsonl --out corpus --licence CC-BY-4.0"
@@ -177,12 +184,8 @@ def sweep(
         int | None,
         typer.Option(help="Runs at the same time; by default one per GPU or processor.", min=1),
     ] = None,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(help="Seconds between checkpoints: what an interruption may cost.")
-    ] = 60.0,
-    max_hours: Annotated[
-        float | None, typer.Option(help="Save and stop after this time.", show_default=False)
-    ] = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
+    max_hours: MaxHours = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the plan with estimated times, and stop.")
     ] = False,
@@ -242,12 +245,8 @@ def run(
             show_default=False,
         ),
     ] = None,
-    checkpoint_seconds: Annotated[
-        float, typer.Option(help="Seconds between checkpoints: what an interruption may cost.")
-    ] = 60.0,
-    max_hours: Annotated[
-        float | None, typer.Option(help="Save and stop after this time.", show_default=False)
-    ] = None,
+    checkpoint_seconds: CheckpointSeconds = 60.0,
+    max_hours: MaxHours = None,
     as_json: Json = False,
 ):
     """Train one run from its configuration; the same command resumes it. Works under torchrun."""

@@ -73,3 +73,17 @@ def test_interruption(tmp_path):
     assert len(table) == 2
     assert table["met"].all()
     assert set(table["killed"]) == {"all", "command"}
+
+
+def test_throughput(tmp_path, monkeypatch):
+    monkeypatch.delenv("OPEN_LM_PATH", raising=False)
+    (table,) = _run(tmp_path, "throughput")
+    assert table["contender"].nunique() == 3
+    assert (table["tokens per CPU s"] > 0).all()
+
+
+def test_the_committed_throughput_compares_with_all():
+    table = pd.read_csv(ROOT / "benchmarks" / "results" / "throughput.csv")
+    assert table.groupby("contender").size().to_dict() == {
+        "scalinglaws": 8, "open_lm": 4, "GPT-2 style": 4, "GPT-2 style, fused AdamW": 4,
+    }  # fmt: skip

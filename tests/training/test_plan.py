@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from scalinglaws.training import ModelConfig, SweepConfig, ladder
+from scalinglaws.datasets import load_sweep
+from scalinglaws.training import ModelConfig, SweepConfig, ladder, rule_learning_rate
 from scalinglaws.training.plan import plan_cells, plan_groups, rule_rates
 from scalinglaws.training.sizes import spread
 from scalinglaws.training.tuning import best_rate, next_rates
@@ -135,3 +136,12 @@ def test_tuning_survives_divergence():
     assert next_rates(dict.fromkeys((0.1, 0.2, 0.4), math.inf), 0.2) == [0.05]
     with pytest.raises(ValueError, match="diverged at every learning rate from 0.1 to 0.2"):
         best_rate({0.1: math.inf, 0.2: math.inf})
+
+
+def test_the_rule_is_near_the_rates_that_were_tuned():
+    runs = load_sweep().frame.drop_duplicates("N")
+    rule = [rule_learning_rate(run.d, run.batch_tokens) for run in runs.itertuples()]
+    ratio = runs["lr"] / rule
+    assert len(ratio) == 9
+    assert ratio.min() == pytest.approx(0.73, abs=0.005)
+    assert ratio.max() == pytest.approx(1.29, abs=0.005)
