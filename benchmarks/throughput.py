@@ -14,7 +14,8 @@ import pandas as pd
 import torch
 
 from scalinglaws.training import ModelConfig, RunConfig, flops_per_token, prepare
-from scalinglaws.training.loop import Processes, Run
+from scalinglaws.training.loop import Run
+from scalinglaws.training.world import Processes
 
 from ._gpt import gpt_step, stepper
 

@@ -9,10 +9,10 @@ from importlib import import_module
 
 from .config import ModelConfig, RunConfig
 from .counting import CONVENTIONS, flops_per_token, n_non_embedding, n_parameters
-from .plan import SweepConfig
 from .records import COLUMNS, STATUSES, RunRecord
 from .schedule import learning_rate
 from .sizes import ladder
+from .sweep_config import SweepConfig
 from .tuning import rule_batch_sequences, rule_learning_rate
 
 # Where the names are that need more than numpy.

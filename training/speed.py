@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import torch
 
-from .loop import Processes, Run
+from .loop import Run
+from .world import Processes
 
 _WARM_UP = 2
 

@@ -192,7 +192,7 @@ def sweep(
     as_json: Json = False,
 ):
     """Plan, train and collect an IsoFLOP sweep; the same command resumes it."""
-    from ._train import SweepOptions, train_sweep
+    from ._train_sweep import SweepOptions, train_sweep
 
     options = SweepOptions(
         config=config,
