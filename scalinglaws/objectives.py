@@ -1,13 +1,14 @@
 """What is minimised: functions of a residual, with the derivatives that a solver needs.
 
-The residual is ``log(predicted) - log(observed)`` or ``predicted - observed``; an objective knows
-neither. Every objective is summed over runs with their weights, never averaged: stopping rules in
+The residual is ``log(predicted) - log(observed)`` or ``predicted - observed``, in units of its
+noise; an objective knows neither. Arrays may be of numpy or of torch. Every objective is summed over runs with their weights, never averaged: stopping rules in
 units of a mean are how published fits stopped early (Besiroglu et al. 2024).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
+from array_api_compat import array_namespace
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Squared:
 
     def value(self, r):
         """Return the objective of a residual."""
-        return np.square(r)
+        return r * r
 
     def derivative(self, r):
         """Return the derivative with respect to the residual."""
@@ -33,11 +34,11 @@ class Squared:
 
     def curvature(self, r):
         """Return the second derivative with respect to the residual."""
-        return np.full_like(r, 2.0)
+        return array_namespace(r).full_like(r, 2.0)
 
     def weight(self, r):
         """Return derivative over residual: the weight of an equivalent squared fit."""
-        return np.full_like(r, 2.0)
+        return array_namespace(r).full_like(r, 2.0)
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,9 @@ class Huber:
 
     Examples
     --------
+    >>> import numpy as np
     >>> from scalinglaws.objectives import Huber
-    >>> Huber(1e-3).value([5e-4, 2e-3]).round(9).tolist()
+    >>> Huber(1e-3).value(np.array([5e-4, 2e-3])).round(9).tolist()
     [1.25e-07, 1.5e-06]
     """
 
@@ -68,21 +70,21 @@ class Huber:
 
     def value(self, r):
         """Return the objective of a residual."""
-        size = np.abs(r)
-        inside = np.minimum(size, self.delta)
+        size = abs(r)
+        inside = size.clip(max=self.delta)
         return inside * (size - 0.5 * inside)
 
     def derivative(self, r):
         """Return the derivative with respect to the residual."""
-        return np.clip(r, -self.delta, self.delta)
+        return r.clip(-self.delta, self.delta)
 
     def curvature(self, r):
         """Return the second derivative (semi-smooth: 1 inside, 0 outside)."""
-        return (np.abs(r) <= self.delta).astype(np.float64)
+        return array_namespace(r).astype(abs(r) <= self.delta, r.dtype)
 
     def weight(self, r):
         """Return derivative over residual: the weight of an equivalent squared fit."""
-        return self.delta / np.maximum(np.abs(r), self.delta)
+        return self.delta / abs(r).clip(min=self.delta)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ def test_huber_is_scipys():
 
 @given(delta=st.floats(1e-6, 10.0))
 def test_huber_joins_smoothly(delta):
+    delta = np.float64(delta)
     objective = Huber(delta)
     assert objective.value(delta) == pytest.approx(delta**2 / 2)
     assert objective.derivative(2 * delta) == objective.derivative(delta) == delta

@@ -5,7 +5,8 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..solvers import SOLVER_NAMES, START_NAMES
+from ..noise import VARIABLES, NoiseModel
+from ..solvers import SOLVER_NAMES, START_NAMES, solve
 from ..surfaces._centred import LAWS
 from ._surface_fit import SurfaceFit
 
@@ -30,6 +31,9 @@ class ChinchillaApproach3(SurfaceFit):
         robust standard deviations, iterated with the fit.
     on : {"log", "loss"}, default="log"
         Whether residuals are differences of log losses or of losses.
+    noise : {"constant", "compute", "loss"} or NoiseModel, default="compute"
+        How the noise of a run varies: not at all, or as a power of its compute or of its predicted
+        loss, whose exponent is estimated from the residuals; or as given.
     solver : str, default="auto"
         "auto", or a classical optimiser on the well-scaled problem ("l-bfgs-b", "bfgs",
         "nelder-mead", "basin-hopping"), or "grid" (the best start, not optimised), or a
@@ -68,6 +72,8 @@ class ChinchillaApproach3(SurfaceFit):
         Robust covariance of the parameters, in the order above.
     delta_ : float
         Transition of the Huber function that was used (``loss="huber"`` only).
+    noise_ : NoiseModel
+        Noise of the residuals; its ``sd`` is their robust standard deviation.
     n_iter_ : int
         Iterations from the best start.
     n_runs_ : int
@@ -110,6 +116,7 @@ class ChinchillaApproach3(SurfaceFit):
         "loss": [StrOptions({"huber", "squared", "absolute"})],
         "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "on": [StrOptions({"log", "loss"})],
+        "noise": [StrOptions(set(VARIABLES)), NoiseModel],
         "solver": [StrOptions(set(SOLVER_NAMES))],
         "starts": [StrOptions(set(START_NAMES)), "array-like"],
         "random_state": ["random_state", np.random.Generator],
@@ -120,8 +127,9 @@ class ChinchillaApproach3(SurfaceFit):
         law="chinchilla",
         *,
         loss="huber",
-        delta=1e-3,
+        delta="auto",
         on="log",
+        noise="compute",
         solver="auto",
         starts="grid",
         random_state=None,
@@ -130,12 +138,13 @@ class ChinchillaApproach3(SurfaceFit):
         self.loss = loss
         self.delta = delta
         self.on = on
+        self.noise = noise
         self.solver = solver
         self.starts = starts
         self.random_state = random_state
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None, noise_scale=None):
         """Fit the law.
 
         Parameters
@@ -146,6 +155,11 @@ class ChinchillaApproach3(SurfaceFit):
             Loss in nats per token, strictly positive.
         sample_weight : array-like of shape (n_runs,), default=None
             A weight of 2 counts a run twice, 0 leaves it out.
+        groups : array-like of shape (n_runs,), default=None
+            Label of the training run (or of whatever makes rows dependent) of each row: intervals
+            are then clustered by it.
+        noise_scale : array-like of shape (n_runs,), default=None
+            Standard deviation of each loss up to a common factor, in place of `noise`.
 
         Returns
         -------
@@ -166,7 +180,10 @@ class ChinchillaApproach3(SurfaceFit):
             For exact duplicates, losses that are not in nats per token, N and D that vary almost
             together, and as many parameters as runs.
         """
-        runs = self._validate_fit(X, y, sample_weight, LAWS[self.law].n_parameters)
-        problem, solution = self._solve(runs, self.law, self.solver, self.starts, self.random_state)
-        self._store_surface(problem, solution)
-        return self
+        def minimise(problem):
+            return solve(problem, self.solver, self.starts, self.random_state)
+
+        n_parameters = LAWS[self.law].n_parameters
+        return self._fit_law(
+            X, y, sample_weight, groups, noise_scale, self.law, n_parameters, minimise
+        )

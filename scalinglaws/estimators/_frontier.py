@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..solvers._isoflop import fit_line
 from ._base import BaseScalingLaw
-from ._inference import IntervalMixin
+from ._inference import IntervalMixin, Wald
 
 
 class FrontierLaw(IntervalMixin, BaseScalingLaw):
@@ -25,10 +25,19 @@ class FrontierLaw(IntervalMixin, BaseScalingLaw):
         self.b_, self.b_intercept_ = data.slope, data.intercept
         variances = [fit.covariance[k, k] for k in (0, 1) for fit in (size, data)]
         self.std_err_ = np.sqrt(variances) if independent else np.full(4, np.nan)
+        self._n_points_ = len(C)
+
+    def _wald(self, covariance=None):
+        if covariance is not None:
+            raise ValueError(
+                f"{type(self).__name__} has one covariance, that of its lines; got "
+                f"covariance={covariance!r}."
+            )
         names = ["a", "b", "a_intercept", "b_intercept"]
-        values = [getattr(self, f"{name}_") for name in names]
-        self._estimates_ = (names, values, self.std_err_, ())
-        self._dof_ = len(C) - 2
+        values = np.array([getattr(self, f"{name}_") for name in names])
+        positive = np.zeros(len(names), dtype=bool)
+        dof = np.full(len(names), self._n_points_ - 2.0)
+        return Wald(names, values, np.diag(self.std_err_**2), dof, positive)
 
     def _allocate(self, C):
         x = np.log10(C)

@@ -2,10 +2,8 @@
 
 from numbers import Real
 
-import numpy as np
-
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..solvers import propagate, robust_covariance, standard_errors
+from ..noise import VARIABLES, NoiseModel
 from ..surfaces import KaplanSurface
 from ._surface_fit import SurfaceFit
 
@@ -24,6 +22,9 @@ class KaplanLaw(SurfaceFit):
         Transition of the Huber function, see `ChinchillaApproach3`.
     on : {"log", "loss"}, default="log"
         Whether residuals are differences of log losses or of losses.
+    noise : {"constant", "compute", "loss"} or NoiseModel, default="compute"
+        How the noise of a run varies: not at all, or as a power of its compute or of its predicted
+        loss, whose exponent is estimated from the residuals; or as given.
 
     Attributes
     ----------
@@ -43,6 +44,8 @@ class KaplanLaw(SurfaceFit):
         Robust covariance of Nc, Dc, alpha_N, alpha_D.
     delta_ : float
         Transition of the Huber function that was used (``loss="huber"`` only).
+    noise_ : NoiseModel
+        Noise of the residuals; its ``sd`` is their robust standard deviation.
     n_iter_ : int
         Iterations from the best start.
     n_runs_ : int
@@ -79,15 +82,17 @@ class KaplanLaw(SurfaceFit):
         "loss": [StrOptions({"huber", "squared", "absolute"})],
         "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "on": [StrOptions({"log", "loss"})],
+        "noise": [StrOptions(set(VARIABLES)), NoiseModel],
     }
 
-    def __init__(self, *, loss="huber", delta=1e-3, on="log"):
+    def __init__(self, *, loss="huber", delta="auto", on="log", noise="compute"):
         self.loss = loss
         self.delta = delta
         self.on = on
+        self.noise = noise
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None, noise_scale=None):
         """Fit the law.
 
         Parameters
@@ -98,6 +103,11 @@ class KaplanLaw(SurfaceFit):
             Loss in nats per token, strictly positive.
         sample_weight : array-like of shape (n_runs,), default=None
             A weight of 2 counts a run twice, 0 leaves it out.
+        groups : array-like of shape (n_runs,), default=None
+            Label of the training run (or of whatever makes rows dependent) of each row: intervals
+            are then clustered by it.
+        noise_scale : array-like of shape (n_runs,), default=None
+            Standard deviation of each loss up to a common factor, in place of `noise`.
 
         Returns
         -------
@@ -116,37 +126,8 @@ class KaplanLaw(SurfaceFit):
         DataQualityWarning
             As `ChinchillaApproach3.fit`.
         """
-        runs = self._validate_fit(X, y, sample_weight, 4)
-        problem, solution = self._solve(runs, "kaplan")
-        theta = solution.theta[0]
-        a, b, alpha_N, alpha_D = theta
-        x0, z0 = problem.center
-        with np.errstate(over="ignore"):
-            Nc, Dc = np.exp(a / alpha_N + x0), np.exp(b / alpha_D + z0)
-        values = {"Nc": Nc, "Dc": Dc, "alpha_N": alpha_N, "alpha_D": alpha_D}
-        values = self._representable(values, list(values))
-        for name, value in values.items():
-            setattr(self, f"{name}_", value)
-        self.surface_ = KaplanSurface(**values)
-        self.a_, self.b_ = float(self.surface_.a), float(self.surface_.b)
-        slope = np.array([0.0, 0.0, -alpha_D, alpha_N]) / (alpha_N + alpha_D) ** 2
-        jacobian = np.array(
-            [
-                [Nc / alpha_N, 0.0, -Nc * a / alpha_N**2, 0.0],
-                [0.0, Dc / alpha_D, 0.0, -Dc * b / alpha_D**2],
-                [0.0, 0.0, 1.0, 0.0],
-                [0.0, 0.0, 0.0, 1.0],
-                slope,
-                -slope,
-            ]
-        )
-        covariance = propagate(robust_covariance(problem, theta), jacobian)
-        self.covariance_ = covariance[:-2, :-2]
-        self._estimates_ = (
-            [*values, "a", "b"],
-            [*values.values(), self.a_, self.b_],
-            standard_errors(covariance),
-            ("Nc", "Dc"),
-        )
-        self._certify(problem, solution)
-        return self
+        return self._fit_law(X, y, sample_weight, groups, noise_scale, "kaplan", 4)
+
+    def _store(self, values):
+        law = {name: value for name, value in values.items() if name not in ("a", "b")}
+        self.surface_ = KaplanSurface(**law)

@@ -5,7 +5,7 @@ from numbers import Real
 import numpy as np
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..solvers import propagate, robust_covariance, standard_errors
+from ..noise import VARIABLES, NoiseModel
 from ..surfaces import PowerLawCurve
 from ._surface_fit import SurfaceFit
 
@@ -30,6 +30,9 @@ class PowerLaw(SurfaceFit):
         deviations of the residuals.
     on : {"log", "loss"}, default="log"
         Whether residuals are differences of log losses or of losses.
+    noise : {"constant", "compute", "loss"} or NoiseModel, default="compute"
+        How the noise of a run varies: not at all, or as a power of its compute or of its predicted
+        loss, whose exponent is estimated from the residuals; or as given.
 
     Attributes
     ----------
@@ -47,6 +50,8 @@ class PowerLaw(SurfaceFit):
         Robust covariance of A, alpha and, with offset, E.
     delta_ : float
         Transition of the Huber function that was used (``loss="huber"`` only).
+    noise_ : NoiseModel
+        Noise of the residuals; its ``sd`` is their robust standard deviation.
     n_iter_ : int
         Iterations from the best start.
     n_runs_ : int
@@ -90,17 +95,28 @@ class PowerLaw(SurfaceFit):
         "loss": [StrOptions({"huber", "squared", "absolute"})],
         "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "on": [StrOptions({"log", "loss"})],
+        "noise": [StrOptions(set(VARIABLES)), NoiseModel],
     }
 
-    def __init__(self, variable="C", *, offset=True, loss="huber", delta="auto", on="log"):
+    def __init__(
+        self,
+        variable="C",
+        *,
+        offset=True,
+        loss="huber",
+        delta="auto",
+        on="log",
+        noise="compute",
+    ):
         self.variable = variable
         self.offset = offset
         self.loss = loss
         self.delta = delta
         self.on = on
+        self.noise = noise
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None, noise_scale=None):
         """Fit the law.
 
         Parameters
@@ -111,6 +127,11 @@ class PowerLaw(SurfaceFit):
             Loss in nats per token, strictly positive.
         sample_weight : array-like of shape (n_runs,), default=None
             A weight of 2 counts a run twice, 0 leaves it out.
+        groups : array-like of shape (n_runs,), default=None
+            Label of the training run (or of whatever makes rows dependent) of each row: intervals
+            are then clustered by it.
+        noise_scale : array-like of shape (n_runs,), default=None
+            Standard deviation of each loss up to a common factor, in place of `noise`.
 
         Returns
         -------
@@ -130,24 +151,13 @@ class PowerLaw(SurfaceFit):
         DataQualityWarning
             For exact duplicates and losses that are not in nats per token.
         """
-        runs = self._validate_fit(X, y, sample_weight, 2 + self.offset)
-        problem, solution = self._solve(runs, "power_offset" if self.offset else "power")
-        theta = solution.theta[0]
-        names = ["A", "alpha"] + ["E"] * self.offset
-        natural = self._representable(problem.natural(theta), ["A", "alpha", "E"])
-        for name in ("A", "alpha", "E"):
-            setattr(self, f"{name}_", natural[name])
+        law = "power_offset" if self.offset else "power"
+        n_parameters = 2 + self.offset
+        return self._fit_law(X, y, sample_weight, groups, noise_scale, law, n_parameters)
+
+    def _store(self, values):
+        self.E_ = values.get("E", 0.0)
         self.curve_ = PowerLawCurve(self.A_, self.alpha_, self.E_)
-        jacobian = problem.natural_jacobian(theta)[[1, 3, 0][: len(names)]]
-        self.covariance_ = propagate(robust_covariance(problem, theta), jacobian)
-        self._estimates_ = (
-            names,
-            [natural[name] for name in names],
-            standard_errors(self.covariance_),
-            ("A",),
-        )
-        self._certify(problem, solution)
-        return self
 
     def optimal_allocation(self, C):
         """Raise: a law in one variable does not say how to split a budget.
@@ -183,8 +193,11 @@ class PowerLaw(SurfaceFit):
         return {"C": 6.0 * N * D, "N": N, "D": D}[self.variable]
 
     def _variables(self, runs):
-        x = self._variable(runs.N, runs.D)
-        return x, x, runs.loss
+        return *self._variables_of(runs.N, runs.D), runs.loss
+
+    def _variables_of(self, N, D):
+        x = self._variable(N, D)
+        return x, x
 
     def _predict(self, N, D):
         return self.curve_.loss(self._variable(N, D))

@@ -1,29 +1,47 @@
-"""What the direct fits of a loss surface share: from a solved problem to fitted attributes."""
+"""What the direct fits of a loss surface share: from runs to a solved problem and its attributes."""
+
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils.validation import _num_samples
 
+from .._sklearn_compat import _check_sample_weight
 from ..exceptions import DataQualityWarning, warn_user
-from ..objectives import Huber, make_objective
+from ..noise import NoiseModel
+from ..objectives import make_objective
 from ..solvers import (
     Problem,
     certificate,
-    minimise_auto,
-    propagate,
-    robust_covariance,
+    dependence,
+    fit_scales,
+    noise_variable,
+    parameters,
+    robust_spread,
     solve,
-    standard_errors,
 )
 from ..surfaces import ChinchillaSurface, GeneralizedSurface
 from ._base import BaseScalingLaw
-from ._inference import IntervalMixin
+from ._frontier import check_labels
+from ._surface_intervals import SurfaceIntervals
 
-# 95 % efficiency under normal residuals (Huber 1964).
-_HUBER_EFFICIENT = 1.345
+# A warning of dependence must not come from a handful of sizes that the law misses by chance.
+_FEWEST_CHECKPOINTS = 5
+_SIGNIFICANT = 1e-3
 
 
-class SurfaceFit(IntervalMixin, BaseScalingLaw):
-    """Base of estimators that minimise an objective over the parameters of a law."""
+class Details(NamedTuple):
+    """What may be known of runs beyond N, D, loss and weight, for those that carry weight."""
+
+    clusters: np.ndarray | None
+    noise: np.ndarray | None
+
+
+class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
+    """Base of estimators that minimise an objective over the parameters of a law.
+
+    Subclasses have the parameters `loss`, `delta`, `on` and `noise`.
+    """
 
     def _validate_fit(self, X, y, sample_weight, n_parameters):
         """Check the runs, and forget what only some fits set."""
@@ -31,19 +49,87 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
             vars(self).pop(name, None)
         return super()._validate_fit(X, y, sample_weight, n_parameters)
 
-    def _solve(self, runs, law, solver="auto", starts="grid", random_state=None):
-        """Fit `law` to the runs under the objective of the constructor."""
+    def _details(self, runs, groups, noise_scale, n_rows):
+        """Check groups and noise of the runs, and reduce them to those that carry weight."""
+        clusters = noise = None
+        if groups is not None:
+            labels = check_labels("groups", groups, n_rows)[runs.kept]
+            clusters = np.unique(labels, return_inverse=True)[1].ravel()
+        if noise_scale is not None:
+            noise = _check_sample_weight(noise_scale, np.empty((n_rows, 1)))[runs.kept]
+            if not (noise > 0).all():
+                row = runs.kept[np.argmax(~(noise > 0))]
+                raise ValueError(
+                    f"noise_scale must be positive: row {row} has {noise_scale[row]!r}. Give the "
+                    "standard deviation of each loss, up to a common factor."
+                )
+            noise = noise / np.exp(np.average(np.log(noise), weights=runs.weight))
+        return Details(clusters, noise)
+
+    def _pose(self, runs, law, details):
+        """Return the problem of fitting `law`, with its noise and the transition of Huber."""
         objective = make_objective(self.loss, 1.0 if self.delta == "auto" else self.delta)
-        problem = Problem.from_runs(law, objective, self.on, *self._variables(runs), runs.weight)
-        if self.loss == "huber" and self.delta == "auto":
-            problem = problem.with_objective(Huber(_automatic_delta(problem)))
+        variables = self._variables(runs)
+        problem = Problem.from_runs(
+            law, objective, self.on, *variables, runs.weight, noise=details.noise
+        )
+        variable, exponent = None, 0.0
+        if details.noise is None and isinstance(self.noise, NoiseModel):
+            scale = self.noise.scale(6.0 * runs.N * runs.D, runs.loss)
+            if not (scale > 0).all():
+                raise ValueError(f"noise={self.noise} is zero at a run: it must be positive.")
+            problem = problem.with_noise(
+                scale / np.exp(np.average(np.log(scale), weights=runs.weight))
+            )
+        elif details.noise is None and self.noise != "constant":
+            variable = np.log(6.0 * runs.N * runs.D) if self.noise == "compute" else "loss"
+        automatic = self.loss == "huber" and self.delta == "auto"
+        if automatic or variable is not None:
+            delta = None if self.delta == "auto" else self.delta
+            problem, exponent = fit_scales(problem, variable, delta)
         if self.loss == "huber":
             self.delta_ = float(problem.objective.delta)
-        return problem, solve(problem, solver, starts, random_state)
+        return problem, variable, exponent
 
     def _variables(self, runs):
         """Return the two variables of the law and the loss."""
         return runs.N, runs.D, runs.loss
+
+    def _fit_law(self, X, y, sample_weight, groups, noise_scale, law, n_parameters, solver=solve):
+        """Fit a law and set every attribute; `solver` maps a problem to its solution."""
+        runs = self._validate_fit(X, y, sample_weight, n_parameters)
+        details = self._details(runs, groups, noise_scale, _num_samples(X))
+        problem, variable, exponent = self._pose(runs, law, details)
+        solution = solver(problem)
+        self._problem_, self._theta_ = problem, solution.theta[0]
+        self._clusters_ = details.clusters
+        values = self._representable(parameters(problem, self._theta_))
+        for name, value in values.items():
+            setattr(self, f"{name}_", value)
+        self.noise_ = self._estimated_noise(variable, exponent)
+        self._store(values)
+        self._certify(problem, solution)
+        if details.clusters is None:
+            self._warn_of_checkpoints(runs)
+        names = [name for name in values if name not in ("a", "b")]
+        self.covariance_ = self._natural_covariance()[: len(names), : len(names)]
+        return self
+
+    def _store(self, values):
+        """Set the attributes of a Chinchilla-type fit."""
+        surface = GeneralizedSurface if "gamma" in values else ChinchillaSurface
+        law = {name: value for name, value in values.items() if name not in ("a", "b")}
+        self.surface_ = surface(**law)
+
+    def _estimated_noise(self, variable, exponent):
+        """Return the noise model of the fit: its size from the residuals, robustly."""
+        problem = self._problem_
+        sd = robust_spread(problem, self._theta_)
+        if variable is None:
+            return NoiseModel(sd, on=self.on)
+        v = noise_variable(problem, self._theta_[None], variable)
+        reference = float(np.exp(np.average(v, weights=problem.weight_of(0))))
+        return NoiseModel(sd, self.noise, exponent, reference, self.on)
 
     def _certify(self, problem, solution):
         """Store objective and certificate; warn if the fit is not certified."""
@@ -51,7 +137,6 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
         self.n_iter_ = int(solution.n_iter[0])
         self.certificate_ = certificate(problem, solution)
         self.converged_ = self.certificate_.converged
-        self._dof_ = float(problem.weight.sum()) - problem.law.n_parameters
         if not self.converged_:
             tried = getattr(self, "solver", "auto")
             remedy = "" if tried == "auto" else "solver='auto' with starts='grid', "
@@ -61,42 +146,39 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
                 "tell size and data apart.",
                 ConvergenceWarning,
             )
-        if self._dof_ <= 0:
+        if problem.weight.sum() <= problem.law.n_parameters:
             warn_user(
                 f"{type(self).__name__}: the weights add up to {problem.weight.sum():g} runs for "
                 f"{problem.law.n_parameters} parameters: nothing is left to estimate errors from.",
                 DataQualityWarning,
             )
 
-    def _store_surface(self, problem, solution):
-        """Set the attributes of a Chinchilla-type fit."""
-        theta = solution.theta[0]
-        coupled = problem.law.coupled
-        names = ["E", "A", "B", "alpha", "beta"] + ["gamma"] * coupled
-        natural = self._representable(problem.natural(theta), names)
-        surface = GeneralizedSurface if coupled else ChinchillaSurface
-        self.surface_ = surface(**{name: natural[name] for name in names})
-        for name in names:
-            setattr(self, f"{name}_", natural[name])
-        self.a_, self.b_ = float(self.surface_.a), float(self.surface_.b)
-        alpha, beta = natural["alpha"], natural["beta"]
-        jacobian = problem.natural_jacobian(theta)[: len(names)]
-        slope = (alpha * jacobian[4] - beta * jacobian[3]) / (alpha + beta) ** 2
-        covariance = propagate(
-            robust_covariance(problem, theta), np.concatenate((jacobian, [slope, -slope]))
-        )
-        self.covariance_ = covariance[:-2, :-2]
-        self._estimates_ = (
-            [*names, "a", "b"],
-            [*natural.values(), self.a_, self.b_],
-            standard_errors(covariance),
-            ("A", "B"),
-        )
-        self._certify(problem, solution)
+    def _warn_of_checkpoints(self, runs):
+        """Warn where rows of one size move together: they are no independent runs."""
+        pairs = np.unique(np.column_stack((runs.N, runs.D)), axis=0)
+        if len(pairs) < _FEWEST_CHECKPOINTS * len(np.unique(runs.N)):
+            return
+        found = dependence(self._limited_residuals(), runs.N)
+        if found.pvalue < _SIGNIFICANT:
+            warn_user(
+                f"{found.n_rows} rows have {found.n_clusters} sizes, and residuals of one size "
+                f"are correlated (rho = {found.rho:.2f}): they are worth about "
+                f"{found.effective:.0f} independent runs, and intervals that count every row are "
+                "too narrow. If rows are checkpoints of runs, pass groups= with the label of the "
+                "run; if they are not, the law misses some sizes.",
+                DataQualityWarning,
+            )
 
-    def _representable(self, values, names):
+    def _limited_residuals(self):
+        """Return residuals in units of their noise, extreme ones limited."""
+        problem = self._problem_
+        residual = problem.residuals(self._theta_[None], np.zeros(1, dtype=int))[0]
+        limit = 3.0 * max(robust_spread(problem, self._theta_), np.finfo(float).tiny)
+        return np.clip(residual, -limit, limit)
+
+    def _representable(self, values):
         """Return parameters as floats; raise where a degenerate fit has driven one out of range."""
-        values = {name: float(values[name]) for name in names}
+        values = {name: float(value) for name, value in values.items()}
         for name, value in values.items():
             if not np.isfinite(value) or (value <= 0 and name != "E"):
                 raise ValueError(
@@ -111,31 +193,3 @@ class SurfaceFit(IntervalMixin, BaseScalingLaw):
 
     def _allocate(self, C):
         return self.surface_.optimal_allocation(C)
-
-
-def _automatic_delta(problem, max_iter=10):
-    """Huber transition at 1.345 robust standard deviations of the residuals, iterated.
-
-    It starts from least squares, whose median residual outliers hardly move, and refits: unlike
-    least absolute deviations, every step has one optimum, so that the answer cannot depend on the
-    order of the runs.
-    """
-    rows = np.zeros(1, dtype=int)
-    theta = solve(problem.with_objective(make_objective("squared", None))).theta
-    smallest = 1e3 * np.finfo(float).eps * np.abs(problem.target).max()
-    delta = np.inf
-    for _ in range(max_iter):
-        size = np.abs(problem.residuals(theta, rows)[0])
-        spread = 1.4826 * _weighted_median(size, problem.weight[0])
-        previous, delta = delta, max(_HUBER_EFFICIENT * spread, smallest)
-        if abs(delta - previous) <= 1e-6 * delta:
-            break
-        theta = minimise_auto(problem.with_objective(Huber(delta)), theta, rows).theta
-    return float(delta)
-
-
-def _weighted_median(values, weight):
-    """Return the smallest value that half of the weight does not exceed."""
-    order = np.argsort(values)
-    reached = np.cumsum(weight[order])
-    return values[order][np.searchsorted(reached, 0.5 * reached[-1])]

@@ -1,10 +1,11 @@
 """Variable projection: a search over two exponents, everything else in closed form."""
 
+from functools import partial
 from numbers import Integral, Real
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
-from ..objectives import Squared
-from ..solvers import PROJECTED, Problem, solve_projected
+from ..noise import VARIABLES, NoiseModel
+from ..solvers import PROJECTED, solve, solve_projected
 from ._surface_fit import SurfaceFit
 
 
@@ -23,6 +24,9 @@ class VPNLS(SurfaceFit):
         Transition of the Huber function, see `ChinchillaApproach3`.
     on : {"loss", "log"}, default="loss"
         Whether residuals are differences of losses or of log losses.
+    noise : {"constant", "compute", "loss"} or NoiseModel, default="constant"
+        How the noise of a run varies: not at all, or as a power of its compute or of its predicted
+        loss, whose exponent is estimated from the residuals; or as given.
     solver : {"auto", "l-bfgs-b", "l-bfgs-b-2-point", "l-bfgs-b-3-point", "nelder-mead", "grid"}, \
             default="auto"
         "auto" is ours. The others are those of Czech et al. 2026, for squared error on the loss:
@@ -50,6 +54,8 @@ class VPNLS(SurfaceFit):
         Robust covariance of E, A, B, alpha, beta.
     delta_ : float
         Transition of the Huber function that was used (``loss="huber"`` only).
+    noise_ : NoiseModel
+        Noise of the residuals; its ``sd`` is their robust standard deviation.
     n_iter_ : int
         Iterations from the best start.
     n_runs_ : int
@@ -87,19 +93,30 @@ class VPNLS(SurfaceFit):
         "loss": [StrOptions({"squared", "huber", "absolute"})],
         "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "on": [StrOptions({"loss", "log"})],
+        "noise": [StrOptions(set(VARIABLES)), NoiseModel],
         "solver": [StrOptions({"auto", *PROJECTED})],
         "resolution": [Interval(Integral, 2, None, closed="left")],
     }
 
-    def __init__(self, *, loss="squared", delta=1e-3, on="loss", solver="auto", resolution=32):
+    def __init__(
+        self,
+        *,
+        loss="squared",
+        delta="auto",
+        on="loss",
+        noise="constant",
+        solver="auto",
+        resolution=32,
+    ):
         self.loss = loss
         self.delta = delta
         self.on = on
+        self.noise = noise
         self.solver = solver
         self.resolution = resolution
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X, y, sample_weight=None, groups=None, noise_scale=None):
         """Fit the law.
 
         Parameters
@@ -110,6 +127,11 @@ class VPNLS(SurfaceFit):
             Loss in nats per token, strictly positive.
         sample_weight : array-like of shape (n_runs,), default=None
             A weight of 2 counts a run twice, 0 leaves it out.
+        groups : array-like of shape (n_runs,), default=None
+            Label of the training run (or of whatever makes rows dependent) of each row: intervals
+            are then clustered by it.
+        noise_scale : array-like of shape (n_runs,), default=None
+            Standard deviation of each loss up to a common factor, in place of `noise`.
 
         Returns
         -------
@@ -129,18 +151,19 @@ class VPNLS(SurfaceFit):
         DataQualityWarning
             As `ChinchillaApproach3.fit`.
         """
-        runs = self._validate_fit(X, y, sample_weight, 5)
-        if self.solver == "auto":
-            problem, solution = self._solve(runs, "chinchilla")
-        else:
-            if (self.loss, self.on) != ("squared", "loss"):
+        minimise = solve
+        if self.solver != "auto":
+            if (self.loss, self.on, self.noise) != ("squared", "loss", "constant"):
                 raise ValueError(
-                    f"solver={self.solver!r} minimises squared error on the loss; got "
-                    f"loss={self.loss!r}, on={self.on!r}. Use solver='auto'."
+                    f"solver={self.solver!r} minimises squared error on the loss under constant "
+                    f"noise; got loss={self.loss!r}, on={self.on!r}, noise={self.noise!r}. Use "
+                    "solver='auto'."
                 )
-            problem = Problem.from_runs(
-                "chinchilla", Squared(), "loss", runs.N, runs.D, runs.loss, runs.weight
+            if noise_scale is not None:
+                raise ValueError("noise_scale needs solver='auto'.")
+            minimise = partial(
+                solve_projected, method=self.solver, resolution=self.resolution
             )
-            solution = solve_projected(problem, self.solver, self.resolution)
-        self._store_surface(problem, solution)
-        return self
+        return self._fit_law(
+            X, y, sample_weight, groups, noise_scale, "chinchilla", 5, minimise
+        )

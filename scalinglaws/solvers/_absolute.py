@@ -40,8 +40,9 @@ def minimise_absolute(problem, theta, rows, max_iter=60, tol=1e-11):
 
 def predicted_decrease(problem, theta, row, radius=1e-4):
     """Decrease of the linearised objective within a small trust region, and the step to it."""
-    residual = problem.residuals(theta[None], np.array([row]))[0]
-    jacobian = problem.jacobian(theta[None])[0].T
+    rows = np.array([row])
+    residual = problem.residuals(theta[None], rows)[0]
+    jacobian = problem.jacobian(theta[None], rows)[0].T
     weight = problem.weight_of(row)
     return _linear_program(problem.law, theta, residual, jacobian, weight, radius)
 

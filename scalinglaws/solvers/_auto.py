@@ -105,9 +105,9 @@ def _distinct(value, rows):
 
 def _one_problem_per_start(problem, rows):
     """Repeat the replicates so that each start has its own row, and may have its own transition."""
-    weight = rows_of(problem.weight, rows)
-    y = rows_of(problem.y, rows)
-    return replace(problem, weight=weight, y=y)
+    noise = None if problem.noise is None else rows_of(problem.noise, rows)
+    weight, y = rows_of(problem.weight, rows), rows_of(problem.y, rows)
+    return replace(problem, weight=weight, y=y, noise=noise)
 
 
 def default_starts(problem):
@@ -126,7 +126,7 @@ def default_starts(problem):
     if law.name == "kaplan" or not law.data_term:
         build = _kaplan_starts if law.name == "kaplan" else _power_starts
         starts = [
-            build(problem, problem.loss_of(row), problem.weight_of(row), row)
+            build(problem, problem.loss_of(row), row)
             for row in range(problem.n_problems)
         ]
         rows = np.repeat(np.arange(len(starts)), [len(start) for start in starts])
@@ -148,9 +148,8 @@ def _grid_starts(problem, first):
     chosen = slice(first, min(first + _CHUNK, problem.n_problems))
     n = chosen.stop - first
     y = rows_of(problem.y, chosen)
-    weight = rows_of(problem.weight, chosen)
-    weight = np.broadcast_to(weight, (n, weight.shape[1]))
-    squared = weight / y**2 if problem.on == "log" else weight
+    squared = problem.squared_weight(chosen)
+    squared = np.broadcast_to(squared, (n, squared.shape[1]))
     size = np.exp(-_EXPONENTS[:, None] * problem.x)
     data = np.exp(-_EXPONENTS[:, None] * problem.z)
     levels, rss = grid_levels(size, data, y, squared, prune=np.inf if tied else _HOPELESS)
@@ -180,13 +179,14 @@ def _robust_starts(problem):
     theta = np.array([(i, j) for i in _ANCHORS for j in _ANCHORS])
     size, data = np.exp(-theta[:, :1] * problem.x), np.exp(-theta[:, 1:] * problem.z)
     rows = np.zeros(len(theta), dtype=int)
-    y, weight = problem.y, problem.weight
-    scale = 1.0 / y**2 if problem.on == "log" else np.ones_like(y)
+    y, squared = problem.y, problem.squared_weight(np.zeros(1, dtype=int))
     share = np.ones_like(size)
     for _ in range(_REWEIGHTINGS):
-        levels, _ = solve_levels(size, data, y, weight * scale * share)
+        levels, _ = solve_levels(size, data, y, squared * share)
         f = levels[:, :1] + levels[:, 1:2] * size + levels[:, 2:] * data
         r = np.abs(np.log(f / y) if problem.on == "log" else f - y)
+        if problem.noise is not None:
+            r = r / problem.noise
         # A floor keeps an interpolated run from taking all the weight.
         largest = np.maximum(r.max(axis=1, keepdims=True), np.finfo(float).tiny)
         share = 1.0 / np.maximum(r / largest, 1e-2)
@@ -211,10 +211,10 @@ def _from_levels(problem, levels, exponents):
     return problem.law.reduce(full)
 
 
-def _power_starts(problem, y, weight, row):
+def _power_starts(problem, y, row):
     """Return starts of a law in one variable: the best few exponents of a grid."""
     offset = "E" in problem.law.names
-    squared = weight / y**2 if problem.on == "log" else weight
+    squared = problem.squared_weight(np.array([row]))
     size = np.exp(-_EXPONENTS[:, None] * problem.x)
     levels, rss = solve_levels(size, np.zeros_like(size), y, squared)
     E = levels[:, 0] if offset else np.zeros(len(levels))
@@ -225,9 +225,10 @@ def _power_starts(problem, y, weight, row):
     return problem.law.reduce(full)
 
 
-def _kaplan_starts(problem, y, weight, row):
+def _kaplan_starts(problem, y, row):
     """Return starts of the Kaplan law: given both exponents, ``L**(1/alpha_D)`` is linear."""
     grid = np.geomspace(0.02, 1.0, 12)
+    weight = problem.weight_of(row)
     candidates = []
     for beta in grid:
         power = (y / y.min()) ** (1.0 / beta)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from array_api_compat import array_namespace
 
 from ..objectives import Huber
 from ..surfaces._centred import LAWS, CentredLaw
@@ -25,7 +26,13 @@ class Problem:
     weight : ndarray of shape (n_problems, n_runs)
         One row per replicate; a weight of 2 is a repeated run, 0 an absent one.
     center : tuple of float
-        The means that were subtracted from log N and log D.
+        The middles of the ranges, which were subtracted from log N and log D.
+    noise : ndarray of shape (1, n_runs) or (n_problems, n_runs), optional
+        Standard deviation of every run up to a common factor: residuals are divided by it.
+
+    Notes
+    -----
+    The arrays may be of any library of the array API; starts, bounds and results then are too.
     """
 
     law: CentredLaw
@@ -36,14 +43,16 @@ class Problem:
     y: np.ndarray
     weight: np.ndarray
     center: tuple = (0.0, 0.0)
+    noise: np.ndarray | None = None
     target: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self):
-        object.__setattr__(self, "target", np.log(self.y) if self.on == "log" else self.y)
+        log = array_namespace(self.y).log
+        object.__setattr__(self, "target", log(self.y) if self.on == "log" else self.y)
 
     @classmethod
-    def from_runs(cls, law, objective, on, N, D, loss, weight=None):
-        """Build a problem from runs; `weight` may hold one row per replicate.
+    def from_runs(cls, law, objective, on, N, D, loss, weight=None, noise=None):
+        """Build a problem from runs; `loss`, `weight`, `noise` may hold one row per replicate.
 
         The centre does not depend on the weights or on repetition: it is the middle of the range.
         """
@@ -59,12 +68,18 @@ class Problem:
             np.atleast_2d(loss),
             np.atleast_2d(weight),
             center,
+            None if noise is None else np.atleast_2d(noise),
         )
 
     @property
     def n_problems(self):
         """Number of replicates in the batch."""
         return max(len(self.weight), len(self.y))
+
+    @property
+    def n_distinct(self):
+        """Number of runs of which none is a copy of another (of the first replicate)."""
+        return len(np.unique(np.column_stack((self.x, self.z, self.y[0])), axis=0))
 
     def weight_of(self, row):
         """Weights of one replicate, shape (n_runs,)."""
@@ -77,6 +92,17 @@ class Problem:
     def with_objective(self, objective):
         """Return the same runs under another objective."""
         return replace(self, objective=objective)
+
+    def with_noise(self, noise):
+        """Return the same runs with residuals in other units."""
+        return replace(self, noise=np.atleast_2d(noise))
+
+    def squared_weight(self, rows):
+        """Return the weights with which squared residuals of the loss stand for those here."""
+        weight = rows_of(self.weight, rows)
+        if self.noise is not None:
+            weight = weight / rows_of(self.noise, rows) ** 2
+        return weight / rows_of(self.y, rows) ** 2 if self.on == "log" else weight
 
     def value(self, theta, rows):
         """Return the summed objective of parameter vectors.
@@ -92,8 +118,7 @@ class Problem:
         ndarray of shape (n,)
         """
         with np.errstate(over="ignore", invalid="ignore"):
-            r = self._residual(self.law.loss(theta, self.x, self.z), rows)
-            return (rows_of(self.weight, rows) * self._objective(rows).value(r)).sum(axis=1)
+            return self.value_at(self.law.terms(theta, self.x, self.z), rows)
 
     def gradient(self, theta, rows):
         """Gradient of the summed objective, shape (n, p)."""
@@ -109,39 +134,63 @@ class Problem:
         scale : ndarray of shape (n, p)
             Square roots of the diagonal of the equivalent weighted least-squares matrix.
         """
-        f, jacobian, contract = self.law.expansion(theta, self.x, self.z)
+        terms = self.law.terms(theta, self.x, self.z)
+        return *self.expansion_at(terms, rows), self.scale_at(terms, rows)
+
+    def value_at(self, terms, rows):
+        """`value` from the terms of the law."""
+        r = self._residual(terms[0], rows)
+        return (rows_of(self.weight, rows) * self._objective(rows).value(r)).sum(1)
+
+    def expansion_at(self, terms, rows):
+        """Gradient and Hessian of the summed objective from the terms of the law."""
+        f = terms[0]
         r = self._residual(f, rows)
         objective, weight = self._objective(rows), rows_of(self.weight, rows)
         force = weight * objective.derivative(r)
         stiffness = weight * objective.curvature(r)
+        if self.noise is not None:
+            noise = rows_of(self.noise, rows)
+            force, stiffness = force / noise, stiffness / noise**2
         if self.on == "log":
-            jacobian = jacobian / f[:, None]
-            bending = contract(force / f)
-            stiffness = stiffness - force
-        else:
-            bending = contract(force)
-        gradient = (jacobian @ force[..., None])[..., 0]
-        transposed = jacobian.swapaxes(1, 2)
-        hessian = (jacobian * stiffness[:, None]) @ transposed + bending
-        equivalent = (weight * objective.weight(r))[..., None]
-        scale = np.sqrt(((jacobian * jacobian) @ equivalent)[..., 0])
-        return gradient, hessian, scale
+            stiffness = (stiffness - force) / (f * f)
+            force = force / f
+        return self.law.moments(terms, self.x, self.z, force, stiffness)
+
+    def scale_at(self, terms, rows):
+        """Square roots of the diagonal of the equivalent weighted least-squares matrix."""
+        f = terms[0]
+        r = self._residual(f, rows)
+        equivalent = rows_of(self.weight, rows) * self._objective(rows).weight(r)
+        if self.noise is not None:
+            equivalent = equivalent / rows_of(self.noise, rows) ** 2
+        if self.on == "log":
+            equivalent = equivalent / (f * f)
+        jacobian = self.law.jacobian(terms, self.x, self.z)
+        return (((jacobian * jacobian) @ equivalent[..., None])[..., 0]) ** 0.5
 
     def rounding(self, rows):
         """Objective of residuals that are rounding errors of the losses, shape (n,)."""
-        target = rows_of(self.target, rows)
-        noise = np.full((len(rows), 1), 4.0 * np.finfo(float).eps * np.abs(target).max())
-        total = rows_of(self.weight, rows).sum(axis=1)
-        return total * self._objective(rows).value(noise)[:, 0]
+        xp = array_namespace(self.target)
+        error = 4.0 * np.finfo(float).eps * abs(rows_of(self.target, rows))
+        if self.noise is not None:
+            error = error / rows_of(self.noise, rows)
+        error = xp.max(error, axis=1, keepdims=True)
+        error = error + xp.zeros((len(rows), 1), dtype=error.dtype, device=error.device)
+        total = rows_of(self.weight, rows).sum(1)
+        return total * self._objective(rows).value(error)[:, 0]
 
     def residuals(self, theta, rows):
-        """Residuals of parameter vectors, shape (n, n_runs)."""
+        """Residuals of parameter vectors, in units of their noise, shape (n, n_runs)."""
         return self._residual(self.law.loss(theta, self.x, self.z), rows)
 
-    def jacobian(self, theta):
+    def jacobian(self, theta, rows):
         """Return the derivatives of the residuals, shape (n, p, n_runs)."""
-        f, jacobian, _ = self.law.expansion(theta, self.x, self.z)
-        return jacobian / f[:, None] if self.on == "log" else jacobian
+        terms = self.law.terms(theta, self.x, self.z)
+        jacobian = self.law.jacobian(terms, self.x, self.z)
+        if self.on == "log":
+            jacobian = jacobian / terms[0][:, None]
+        return jacobian if self.noise is None else jacobian / rows_of(self.noise, rows)[:, None]
 
     def natural(self, theta):
         """Return E, A, B, alpha, beta, gamma of the generalized law, in raw units.
@@ -168,22 +217,6 @@ class Problem:
             "gamma": gamma,
         }
 
-    def natural_jacobian(self, theta):
-        """Return the derivatives of `natural` in theta, shape (6, p)."""
-        values = self.natural(theta)
-        x0, z0 = self.center
-        gamma = values["gamma"]
-        full = np.zeros((6, 6))
-        full[0, 0] = full[5, 5] = 1.0
-        for row, level, exponent, center in ((1, 1, 3, x0), (2, 2, 4, z0)):
-            amplitude = values["AB"[row - 1]]
-            full[row, level] = amplitude / gamma
-            full[row, exponent] = amplitude * center / gamma
-            full[row, 5] = -amplitude * np.log(amplitude) / gamma
-        full[3, 3] = full[4, 4] = 1.0 / gamma
-        full[3, 5], full[4, 5] = -values["alpha"] / gamma, -values["beta"] / gamma
-        return full @ self.law.matrix
-
     def from_natural(self, E, log_A, log_B, alpha, beta, gamma=1.0):
         """Free parameters of the law from raw ones; inverse of `natural`, with logs of A and B."""
         x0, z0 = self.center
@@ -201,8 +234,10 @@ class Problem:
         return self.law.reduce(full)
 
     def _residual(self, f, rows):
-        target = rows_of(self.target, rows)
-        return np.log(f) - target if self.on == "log" else f - target
+        if self.on == "log":
+            f = array_namespace(f).log(f)
+        r = f - rows_of(self.target, rows)
+        return r if self.noise is None else r / rows_of(self.noise, rows)
 
     def _objective(self, rows):
         """Return the objective for these replicates: each may have a transition of its own."""

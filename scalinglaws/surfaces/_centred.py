@@ -13,6 +13,7 @@ in one variable have P alone. In raw units the same problems have a condition nu
 from dataclasses import dataclass
 
 import numpy as np
+from array_api_compat import array_namespace, device
 
 PARAMETERS = ("E", "a", "b", "alpha", "beta", "gamma")
 # At an exponent of 1e-3 a term is constant over any table and cannot be told from E.
@@ -64,7 +65,8 @@ class CentredLaw:
 
     def expand(self, theta):
         """Return the six common parameters, shape (..., 6), of free parameters (..., p)."""
-        return self.fixed + theta @ self.matrix.T
+        matrix, fixed = self._on(theta)
+        return fixed + theta @ matrix.T
 
     def clip(self, theta):
         """Return free parameters within the bounds of the law."""
@@ -74,109 +76,168 @@ class CentredLaw:
         """Return the free parameters of common ones (the first of each group)."""
         return full[..., [PARAMETERS.index(name) for name in self.names]]
 
-    def _terms(self, theta, x, z):
-        full = self.expand(theta)
-        log_P = full[:, 1:2] - full[:, 3:4] * x
-        log_Q = full[:, 2:3] - full[:, 4:5] * z if self.data_term else None
-        return full, log_P, log_Q
+    def terms(self, theta, x, z):
+        """Evaluate the law: the loss first, then what its derivatives need.
 
-    def loss(self, theta, x, z):
-        """Predicted loss.
+        Arrays may be of any library of the array API.
 
         Parameters
         ----------
-        theta : ndarray of shape (n_problems, n_parameters)
-        x, z : ndarray of shape (n_runs,)
+        theta : array of shape (n_problems, n_parameters)
+        x, z : array of shape (n_runs,)
 
         Returns
         -------
-        ndarray of shape (n_problems, n_runs)
+        tuple of array
+            Each of shape (n_problems, n_runs), but for a last one of shape (n_problems, 1).
         """
-        full, log_P, log_Q = self._terms(theta, x, z)
+        xp = array_namespace(theta)
+        full = self.expand(theta)
+        log_P = full[:, 1:2] - full[:, 3:4] * x
+        E, gamma = full[:, :1], full[:, 5:]
         if not self.data_term:
-            return full[:, :1] + np.exp(log_P)
+            P = xp.exp(log_P)
+            return E + P, P, P, gamma
+        log_Q = full[:, 2:3] - full[:, 4:5] * z
         if not self.coupled:
-            return full[:, :1] + np.exp(log_P) + np.exp(log_Q)
-        gamma = full[:, 5:]
-        return full[:, :1] + np.exp(gamma * np.logaddexp(log_P / gamma, log_Q / gamma))
+            P, Q = xp.exp(log_P), xp.exp(log_Q)
+            return P + Q + E, P, Q, gamma
+        F = xp.exp(gamma * xp.logaddexp(log_P / gamma, log_Q / gamma))
+        return E + F, log_P, log_Q, gamma
 
-    def expansion(self, theta, x, z):
-        """Return the loss, its gradient in theta, and a function that contracts its Hessian.
+    def loss(self, theta, x, z):
+        """Predicted loss, shape (n_problems, n_runs), of parameters (n_problems, n_parameters)."""
+        return self.terms(theta, x, z)[0]
+
+    def jacobian(self, terms, x, z):
+        """Return the derivatives of the loss, shape (n_problems, n_parameters, n_runs)."""
+        loss, P, Q, _ = terms
+        xp = array_namespace(loss)
+        if self.coupled:
+            F, slopes, _, _ = self._logarithmic(xp, terms, x, z)
+            rows = [F * slope for slope in slopes]
+        else:
+            rows = [P, Q, -x * P, -z * Q, xp.zeros_like(loss)]
+        rows = dict(zip(PARAMETERS, [xp.ones_like(loss), *rows], strict=True))
+        return xp.stack([sum(rows[name] for name in group) for group in self.groups], axis=1)
+
+    def moments(self, terms, x, z, force, stiffness):
+        """Sums over runs that make the gradient and the Hessian of a function of the losses.
+
+        Where the law is a sum of two powers these are matrix products with powers of x and z.
+
+        Parameters
+        ----------
+        terms : tuple of array
+            From `terms`.
+        x, z : array of shape (n_runs,)
+        force, stiffness : array of shape (n_problems, n_runs)
+            First and second derivative of the function in the loss of every run.
 
         Returns
         -------
-        loss : ndarray of shape (n_problems, n_runs)
-        jacobian : ndarray of shape (n_problems, n_parameters, n_runs)
-        contract : callable
-            ``contract(s)`` is ``sum_i s_i d2 f_i / dtheta dtheta'`` for s of the shape of loss.
+        gradient : array of shape (n_problems, n_parameters)
+            ``sum_i force_i df_i``.
+        hessian : array of shape (n_problems, n_parameters, n_parameters)
+            ``sum_i stiffness_i df_i df_i' + force_i d2f_i``.
         """
-        full, log_P, log_Q = self._terms(theta, x, z)
+        xp = array_namespace(force)
         if self.coupled:
-            return self._coupled_expansion(full, log_P, log_Q, x, z)
-        P = np.exp(log_P)
-        rows = {"E": np.ones_like(P), "a": P, "alpha": -x * P}
-        loss = full[:, :1] + P
+            return self._coupled_moments(xp, terms, x, z, force, stiffness)
+        _, P, Q, _ = terms
+        one = xp.ones_like(x)
+        size, data = xp.stack((one, -x, x * x), axis=1), xp.stack((one, -z, z * z), axis=1)
+        gradient = xp.zeros((force.shape[0], 6), dtype=force.dtype, device=device(force))
+        hessian = xp.zeros((force.shape[0], 6, 6), dtype=force.dtype, device=device(force))
+        gradient[:, 0] = xp.sum(force, axis=1)
+        hessian[:, 0, 0] = xp.sum(stiffness, axis=1)
+        blocks = [(1, 3, P, size), (2, 4, Q, data)]
+        for level, exponent, power, basis in blocks[: 1 + self.data_term]:
+            first = (force * power) @ basis
+            gradient[:, level], gradient[:, exponent] = first[:, 0], first[:, 1]
+            weighted = stiffness * power
+            cross = weighted @ basis[:, :2]
+            hessian[:, 0, level], hessian[:, 0, exponent] = cross[:, 0], cross[:, 1]
+            second = (weighted * power) @ basis + first
+            hessian[:, level, level], hessian[:, exponent, exponent] = second[:, 0], second[:, 2]
+            hessian[:, level, exponent] = second[:, 1]
         if self.data_term:
-            Q = np.exp(log_Q)
-            rows |= {"b": Q, "beta": -z * Q}
-            loss += Q
+            basis = xp.stack((one, -x, -z, x * z), axis=1)
+            cross = (stiffness * P * Q) @ basis
+            hessian[:, 1, 2], hessian[:, 2, 3] = cross[:, 0], cross[:, 1]
+            hessian[:, 1, 4], hessian[:, 3, 4] = cross[:, 2], cross[:, 3]
+        for i in range(5):
+            hessian[:, i + 1 :, i] = hessian[:, i, i + 1 :]
+        return self._restrict(gradient, hessian)
 
-        def contract(s):
-            hessian = np.zeros((len(s), 6, 6))
-            _fill_block(hessian, 1, 3, s * P, x)
-            if self.data_term:
-                _fill_block(hessian, 2, 4, s * Q, z)
-            return self._restrict(hessian)
+    def _coupled_moments(self, xp, terms, x, z, force, stiffness):
+        """Take the same sums from the derivatives of every run."""
+        F, slopes, share, difference = self._logarithmic(xp, terms, x, z)
+        one = xp.ones_like(F)
+        slope = xp.stack(slopes, axis=1)
+        full = xp.concat((one[:, None], F[:, None] * slope), axis=1)
+        gradient = (full @ force[..., None])[..., 0]
+        hessian = (full * stiffness[:, None]) @ xp.moveaxis(full, 1, 2)
+        # The Hessian of log F has rank one.
+        direction = xp.stack((one, -one, -x * one, z * one, -difference), axis=1)
+        pull = (force * F)[:, None]
+        bend = (force * F * share * (1.0 - share) / terms[-1])[:, None]
+        hessian[:, 1:, 1:] += (slope * pull) @ xp.moveaxis(slope, 1, 2)
+        hessian[:, 1:, 1:] += (direction * bend) @ xp.moveaxis(direction, 1, 2)
+        return self._restrict(gradient, hessian)
 
-        return loss, self._gather(rows), contract
+    def _logarithmic(self, xp, terms, x, z):
+        """Return F, the slopes of log F in a, b, alpha, beta, gamma, and what the slopes share.
 
-    def _coupled_expansion(self, full, log_P, log_Q, x, z):
-        gamma = full[:, 5:]
-        log_F = gamma * np.logaddexp(log_P / gamma, log_Q / gamma)
+        d log F = share dlog P + (1 - share) dlog Q + entropy dgamma.
+        """
+        _, log_P, log_Q, gamma = terms
+        log_F = gamma * xp.logaddexp(log_P / gamma, log_Q / gamma)
         difference = (log_P - log_Q) / gamma
-        share = 1.0 / (1.0 + np.exp(-np.clip(difference, -700.0, 700.0)))
+        share = 1.0 / (1.0 + xp.exp(-xp.clip(difference, -700.0, 700.0)))
         other = 1.0 - share
-        F = np.exp(log_F)
-        # d log F = share dlog P + (1 - share) dlog Q + entropy dgamma, and its Hessian has rank 1.
         entropy = (log_F - share * log_P - other * log_Q) / gamma
-        slopes = {"a": share, "b": other, "alpha": -x * share, "beta": -z * other, "gamma": entropy}
-        rows = {"E": np.ones_like(F)} | {name: F * slope for name, slope in slopes.items()}
-        slope = np.stack([slopes[name] for name in PARAMETERS[1:]], axis=1)
-        one = np.ones_like(F)
-        direction = np.stack([one, -one, -x * one, z * one, -difference], axis=1)
+        return xp.exp(log_F), (share, other, -x * share, -z * other, entropy), share, difference
 
-        def contract(s):
-            hessian = np.zeros((len(s), 6, 6))
-            inner = (slope * (s * F)[:, None]) @ slope.swapaxes(1, 2)
-            inner += (direction * (s * F * share * other / gamma)[:, None]) @ direction.swapaxes(
-                1, 2
-            )
-            hessian[:, 1:, 1:] = inner
-            return self._restrict(hessian)
+    def _on(self, array):
+        """Return matrix and fixed part as arrays of the library and on the device of another."""
+        if isinstance(array, np.ndarray):
+            return self.matrix, self.fixed
+        xp = array_namespace(array)
+        return tuple(xp.asarray(part, device=device(array)) for part in (self.matrix, self.fixed))
 
-        return full[:, :1] + F, self._gather(rows), contract
-
-    def _gather(self, rows):
-        first = rows[self.names[0]]
-        jacobian = np.empty((len(first), len(self.groups), first.shape[1]))
-        for k, (name, *others) in enumerate(self.groups):
-            jacobian[:, k] = rows[name]
-            for other in others:
-                jacobian[:, k] += rows[other]
-        return jacobian
-
-    def _restrict(self, hessian):
+    def _restrict(self, gradient, hessian):
+        """Chain rule from the common parameters to the free ones."""
         p = self.n_parameters
         if self.names == PARAMETERS[:p] and all(len(group) == 1 for group in self.groups):
-            return hessian[:, :p, :p]
-        return self.matrix.T @ hessian @ self.matrix
+            return gradient[:, :p], hessian[:, :p, :p]
+        matrix, _ = self._on(gradient)
+        return gradient @ matrix, matrix.T @ hessian @ matrix
 
+    def optimal_place(self, theta, c):
+        """Centred log of the compute-optimal size on the budget ``x + z = c``.
 
-def _fill_block(hessian, level, exponent, weight, x):
-    """Write the weighted second derivatives of ``exp(level - exponent * x)``."""
-    hessian[:, level, level] = weight.sum(axis=1)
-    hessian[:, level, exponent] = hessian[:, exponent, level] = -(weight @ x)
-    hessian[:, exponent, exponent] = weight @ (x * x)
+        Where alpha P**(1/gamma) = beta Q**(1/gamma), whatever gamma.
+
+        Parameters
+        ----------
+        theta : ndarray of shape (..., n_parameters)
+            May be complex, for derivatives by complex steps.
+        c : float or ndarray
+            Centred log of N D, broadcast against the problems.
+
+        Returns
+        -------
+        ndarray
+            x; the centred log of the tokens is c - x.
+        """
+        _, a, b, alpha, beta, gamma = np.moveaxis(self.expand(theta), -1, 0)
+        return (gamma * (np.log(alpha) - np.log(beta)) + a - b + beta * c) / (alpha + beta)
+
+    def frontier_exponent(self, theta):
+        """Exponent of ``loss - E`` in compute along the compute-optimal frontier."""
+        _, _, _, alpha, beta, _ = np.moveaxis(self.expand(theta), -1, 0)
+        return alpha * beta / (alpha + beta)
 
 
 _EACH = tuple((name,) for name in PARAMETERS)

@@ -1,20 +1,15 @@
-"""Robust covariance against an independent sandwich, simulation and the delta method."""
+"""Covariances against independent sandwiches, simulation and the delta method."""
 
 import numpy as np
 import pytest
 import statsmodels.api as sm
 
 from scalinglaws.objectives import Absolute, Huber, Squared
-from scalinglaws.solvers import (
-    Problem,
-    propagate,
-    robust_covariance,
-    solve,
-    standard_errors,
-)
+from scalinglaws.solvers import Problem, covariance, propagate, solve, standard_errors
 from scalinglaws.surfaces import ChinchillaSurface
 
 TRUTH = ChinchillaSurface(1.8172, 482.01, 2085.43, 0.3478, 0.3658)
+ROW = np.zeros(1, dtype=int)
 
 
 def _runs(seed, noise):
@@ -25,12 +20,80 @@ def _runs(seed, noise):
     return N, D, TRUTH.loss(N, D) * np.exp(noise * rng.normal(size=N.size))
 
 
-def test_squared_error_is_the_hc3_of_the_tangent_plane():
-    problem = Problem.from_runs("chinchilla", Squared(), "log", *_runs(0, 0.01))
-    theta = solve(problem).theta[0]
-    residual = problem.residuals(theta[None], np.zeros(1, int))[0]
-    ols = sm.OLS(residual, problem.jacobian(theta[None])[0].T).fit(cov_type="HC3")
-    assert robust_covariance(problem, theta) == pytest.approx(ols.cov_params(), rel=1e-6)
+def _fit(objective=None, seed=0, weight=None):
+    problem = Problem.from_runs(
+        "chinchilla", objective or Squared(), "log", *_runs(seed, 0.01), weight
+    )
+    return problem, solve(problem).theta[0]
+
+
+def _tangent(problem, theta):
+    """Regression on the tangent plane: residual and derivatives."""
+    return problem.residuals(theta[None], ROW)[0], problem.jacobian(theta[None], ROW)[0].T
+
+
+def test_squared_error_is_the_hc2_of_the_tangent_plane():
+    problem, theta = _fit()
+    residual, J = _tangent(problem, theta)
+    expected = sm.OLS(residual, J).fit(cov_type="HC2").cov_params()
+    assert covariance(problem, theta).matrix == pytest.approx(expected, rel=1e-6)
+
+
+def test_classical_is_that_of_least_squares():
+    problem, theta = _fit()
+    residual, J = _tangent(problem, theta)
+    expected = sm.OLS(residual, J).fit().cov_params()
+    assert covariance(problem, theta, kind="classical").matrix == pytest.approx(expected, rel=1e-6)
+
+
+def test_clusters_match_their_definition():
+    """CR2 and the degrees of freedom of Bell and McCaffrey, with n x n matrices."""
+    problem, theta = _fit()
+    clusters = np.repeat(np.arange(8), 10)
+    residual, J = _tangent(problem, theta)
+    hat = J @ np.linalg.inv(J.T @ J) @ J.T
+    rest = np.eye(80) - hat
+    target = np.array([0.0, 0.3, -1.0, 2.0, 1.0])
+    weights = J @ np.linalg.inv(J.T @ J) @ target
+    scores, forms = [], []
+    for k in range(8):
+        own = clusters == k
+        values, vectors = np.linalg.eigh(rest[np.ix_(own, own)])
+        root = vectors @ np.diag(values**-0.5) @ vectors.T
+        scores.append(weights[own] @ root @ residual[own])
+        forms.append(rest[:, own] @ root @ weights[own])
+    forms = np.stack(forms, axis=1)
+    spectrum = np.linalg.eigvalsh(forms.T @ forms)
+    found = covariance(problem, theta, kind="clustered", clusters=clusters)
+    matrix, dof = found.propagate(target[None])
+    assert matrix[0, 0] == pytest.approx(np.square(scores).sum(), rel=1e-6)
+    assert dof[0] == pytest.approx(spectrum.sum() ** 2 / (spectrum**2).sum(), rel=1e-6)
+    assert found.dof == 7
+
+
+@pytest.mark.parametrize("objective", [Squared(), Huber(0.0134)])
+def test_clusters_of_one_run_are_the_robust_covariance(objective):
+    problem, theta = _fit(objective)
+    single = covariance(problem, theta, kind="clustered", clusters=np.arange(80))
+    robust = covariance(problem, theta)
+    assert single.matrix == pytest.approx(robust.matrix, rel=1e-9)
+    target = np.eye(5)
+    assert single.propagate(target)[1] == pytest.approx(robust.propagate(target)[1], rel=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["robust", "classical", "clustered"])
+def test_a_weight_is_a_number_of_copies(kind):
+    N, D, y = _runs(3, 0.01)
+    copies = np.random.default_rng(0).integers(1, 4, len(N))
+    rows = np.repeat(np.arange(len(N)), copies)
+    clusters = np.arange(len(N)) // 4
+    weighted = Problem.from_runs("chinchilla", Huber(0.0134), "log", N, D, y, copies.astype(float))
+    repeated = Problem.from_runs("chinchilla", Huber(0.0134), "log", N[rows], D[rows], y[rows])
+    theta = solve(weighted).theta[0]
+    one = covariance(weighted, theta, kind=kind, clusters=clusters)
+    two = covariance(repeated, theta, kind=kind, clusters=clusters[rows])
+    assert one.matrix == pytest.approx(two.matrix, rel=1e-8)
+    assert one.propagate(np.eye(5))[1] == pytest.approx(two.propagate(np.eye(5))[1], rel=1e-8)
 
 
 @pytest.mark.parametrize("objective", [Squared(), Huber(1e-3), Huber(1.345e-2), Absolute()])
@@ -45,11 +108,11 @@ def test_intervals_cover_also_where_the_noise_is_unequal(objective, exponent):
         problem = Problem.from_runs("chinchilla", objective, "log", N, D, y)
         theta = solve(problem).theta[0]
         estimates.append(theta[3:])
-        errors.append(standard_errors(robust_covariance(problem, theta))[3:])
+        errors.append(standard_errors(covariance(problem, theta).matrix)[3:])
     estimates, errors = np.array(estimates), np.array(errors)
     hits = np.abs(estimates - [TRUTH.alpha, TRUTH.beta]) <= 1.99 * errors
     assert (hits.sum(axis=0) >= 51).all()  # 57 expected, 4 standard errors below
-    # Neither too small nor useless: HC3 with a kernel is up to half too wide at this size.
+    # Neither too small nor useless: with a kernel they are up to half too wide at this size.
     ratio = np.median(errors, axis=0) / estimates.std(axis=0, ddof=1)
     assert (ratio > 0.75).all() and (ratio < 1.6).all()
 
@@ -58,20 +121,23 @@ def test_parameter_at_a_bound_has_no_error():
     N, D, _ = _runs(0, 0.0)
     loss = 40 * N**-0.15 + 30 * D**-0.12 - 0.05
     problem = Problem.from_runs("chinchilla", Huber(1e-3), "log", N, D, loss)
-    errors = standard_errors(robust_covariance(problem, solve(problem).theta[0]))
+    found = covariance(problem, solve(problem).theta[0])
+    errors = standard_errors(found.matrix)
     assert np.isnan(errors[0]) and np.isfinite(errors[1:]).all()
+    matrix, dof = found.propagate(np.eye(5))
+    assert np.isnan(matrix[0]).all() and (dof > 1).all()
 
 
 def test_no_degrees_of_freedom():
     N, D, y = (values[::16] for values in _runs(0, 0.01))
     problem = Problem.from_runs("chinchilla", Squared(), "log", N, D, y)
-    assert np.isnan(robust_covariance(problem, solve(problem).theta[0])).all()
+    assert np.isnan(covariance(problem, solve(problem).theta[0]).matrix).all()
 
 
 def test_propagation():
-    covariance = np.array([[4.0, 1.0], [1.0, 9.0]])
+    matrix = np.array([[4.0, 1.0], [1.0, 9.0]])
     jacobian = np.array([[1.0, 1.0], [2.0, 0.0]])
-    assert propagate(covariance, jacobian) == pytest.approx(jacobian @ covariance @ jacobian.T)
-    covariance[1, :] = covariance[:, 1] = np.nan
-    got = propagate(covariance, jacobian)
+    assert propagate(matrix, jacobian) == pytest.approx(jacobian @ matrix @ jacobian.T)
+    matrix[1, :] = matrix[:, 1] = np.nan
+    got = propagate(matrix, jacobian)
     assert np.isnan(got[0]).all() and got[1, 1] == 16.0

@@ -20,18 +20,44 @@ def logs():
 @pytest.mark.parametrize("law", LAWS.values(), ids=list(LAWS))
 def test_first_and_second_derivatives(law, logs):
     theta = law.reduce(FULL + [0, 0, 0, 0, 0, -0.3 * law.coupled])
-    loss, jacobian, contract = law.expansion(theta, *logs)
-    assert loss == pytest.approx(law.loss(theta, *logs), rel=1e-14)
+    terms = law.terms(theta, *logs)
+    assert terms[0] == pytest.approx(law.loss(theta, *logs), rel=1e-14)
     step = 1e-6 * np.eye(law.n_parameters)
-    s = np.random.default_rng(1).normal(size=loss.shape)
+    rng = np.random.default_rng(1)
+    force, stiffness = rng.normal(size=(2, *terms[0].shape))
+    jacobian = law.jacobian(terms, *logs)
 
     def slopes(theta):
-        return (law.expansion(theta, *logs)[1] @ s[..., None])[..., 0]
+        return (law.jacobian(law.terms(theta, *logs), *logs) @ force[..., None])[..., 0]
 
     first = [(law.loss(theta + h, *logs) - law.loss(theta - h, *logs)) / 2e-6 for h in step]
     second = [(slopes(theta + h) - slopes(theta - h)) / 2e-6 for h in step]
     assert jacobian == pytest.approx(np.stack(first, axis=1), abs=2e-8)
-    assert contract(s) == pytest.approx(np.stack(second, axis=1), abs=2e-8)
+    gradient, hessian = law.moments(terms, *logs, force, stiffness)
+    assert gradient == pytest.approx(slopes(theta), rel=1e-12, abs=1e-12)
+    outer = (jacobian * stiffness[:, None]) @ jacobian.swapaxes(1, 2)
+    assert hessian == pytest.approx(outer + np.stack(second, axis=1), abs=2e-8)
+
+
+@pytest.mark.parametrize("law", [law for law in LAWS.values() if law.data_term], ids=str)
+def test_compute_optimal_place_is_the_lowest_on_the_budget(law):
+    theta = law.reduce(FULL + [0, 0, 0, 0, 0, -0.3 * law.coupled])
+    place = law.optimal_place(theta, 0.7)
+    for shift in (-1e-3, 1e-3):
+        for k, x in enumerate(place):
+            best = law.loss(theta[k : k + 1], np.array([x]), np.array([0.7 - x]))
+            other = law.loss(theta[k : k + 1], np.array([x + shift]), np.array([0.7 - x - shift]))
+            assert other > best
+
+
+def test_loss_falls_along_the_frontier_with_its_exponent():
+    law = LAWS["generalized"]
+    theta = np.array([[1.8, -0.3, -0.5, 0.35, 0.4, 0.7]])
+    excess = []
+    for c in (0.0, 1.0):
+        x = law.optimal_place(theta, c)
+        excess.append(float(law.loss(theta, x, c - x)[0, 0]) - 1.8)
+    assert np.log(excess[0] / excess[1]) == pytest.approx(law.frontier_exponent(theta)[0])
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.6])
@@ -48,20 +74,6 @@ def test_natural_parameters_give_the_same_losses(gamma):
     assert [natural[name] for name in ("E", "A", "B", "alpha", "beta", "gamma")] == pytest.approx(
         [1.7, 400.0, 2000.0, 0.34, 0.3, gamma], rel=1e-12
     )
-
-
-def test_natural_jacobian_matches_differences():
-    N, D = np.logspace(7, 10, 8), np.logspace(12, 9.5, 8)
-    problem = Problem.from_runs("generalized", Squared(), "loss", N, D, np.ones(8))
-    theta = problem.from_natural(1.7, np.log(400.0), np.log(2000.0), 0.34, 0.3, 0.8)
-
-    def values(theta):
-        return np.array(list(problem.natural(theta).values()))
-
-    differences = np.stack(
-        [(values(theta + h) - values(theta - h)) / 2e-6 for h in 1e-6 * np.eye(6)], axis=1
-    )
-    assert problem.natural_jacobian(theta) == pytest.approx(differences, rel=1e-6, abs=1e-7)
 
 
 def test_tied_law_moves_both_exponents():
