@@ -1,7 +1,11 @@
 """Synthetic IsoFLOP sweeps from a known law, with the faults of real ones on request."""
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
+
+from ..noise import NoiseModel
 
 _HALF_WIDTH = np.log10(8)
 # A uniform guess over a vocabulary of common size.
@@ -51,8 +55,10 @@ def make_isoflop(
         The centre is at N* / center_scale at every budget.
     drift : float, default=0
         Decades by which the centre has moved below N* at the largest budget (0 at the smallest).
-    noise : float, default=0
+    noise : float or NoiseModel, default=0
         Standard deviation of Gaussian noise; nats per token, or relative with ``noise_on="log"``.
+        A `scalinglaws.noise.NoiseModel` may depend on compute or loss, and says itself what it
+        is the noise of.
     random_state : int, numpy.random.Generator or None, default=None
         Seed, or a generator that is drawn from. Noise takes one draw ``normal(0, sd, n_points)``
         per budget (and seed) in order, as in Czech et al. 2026.
@@ -121,6 +127,10 @@ def make_isoflop(
     _check_arguments(n_points, half_width, center_scale, noise, n_seeds, outliers, outlier_scale)
     if noise_on not in ("loss", "log"):
         raise ValueError(f"noise_on={noise_on!r} is not one of 'loss' and 'log'")
+    if not isinstance(noise, NoiseModel):
+        noise = NoiseModel(noise, "compute", noise_exponent, float(budgets.min()), noise_on)
+    elif (noise_on, noise_exponent) != ("loss", 0.0):
+        raise ValueError("a NoiseModel says itself what noise_on and noise_exponent would.")
     rng = np.random.default_rng(random_state)
 
     log_C = np.log10(budgets)
@@ -128,7 +138,6 @@ def make_isoflop(
     progress = (log_C - log_C.min()) / span if span > 0 else np.zeros_like(log_C)
     optimum = np.log10(np.broadcast_to(surface.optimal_allocation(budgets)[0], budgets.shape))
     centers = optimum - np.log10(center_scale) - drift * progress
-    sd = noise * (budgets / budgets.min()) ** noise_exponent
 
     parts = []
     for position, (C, center) in enumerate(zip(budgets, centers, strict=True)):
@@ -136,9 +145,9 @@ def make_isoflop(
         D = C / (6 * N)
         for seed in range(n_seeds):
             loss = np.asarray(surface.loss(N, D), dtype=float)
-            if noise > 0:
-                error = rng.normal(0, sd[position], n_points)
-                loss = loss + error if noise_on == "loss" else loss * np.exp(error)
+            if noise.sd > 0:
+                error = rng.normal(0, noise.scale(np.full(n_points, C), loss), n_points)
+                loss = loss + error if noise.on == "loss" else loss * np.exp(error)
             part = {"N": N, "D": D, "C": C, "loss": loss, "budget": C, "seed": seed}
             parts.append(pd.DataFrame(part).assign(position=position))
     frame = pd.concat(parts, ignore_index=True)
@@ -172,7 +181,7 @@ def make_isoflop(
             "center_scale": float(center_scale),
             "drift": float(drift),
         },
-        noise={"sd": float(noise), "on": noise_on, "exponent": float(noise_exponent)},
+        noise=asdict(noise),
         rounding=rounding,
         dropped_budgets=[float(budgets[position]) for position in dropped],
     )
@@ -200,7 +209,8 @@ def _check_arguments(n_points, half_width, center_scale, noise, n_seeds, outlier
     for name, value in (("half_width", half_width), ("center_scale", center_scale)):
         if not (np.isfinite(value) and value > 0):
             raise ValueError(f"{name}={value!r} must be positive")
-    for name, value in (("noise", noise), ("outlier_scale", outlier_scale)):
+    sd = noise.sd if isinstance(noise, NoiseModel) else noise
+    for name, value in (("noise", sd), ("outlier_scale", outlier_scale)):
         if not (np.isfinite(value) and value >= 0):
             raise ValueError(f"{name}={value!r} must not be negative")
     if not 0 <= outliers <= 1:

@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import _num_samples
 
-from .._sklearn_compat import _check_sample_weight
+from .._sklearn_compat import _check_sample_weight, _num_samples
 from ..exceptions import DataQualityWarning, warn_user
 from ..noise import NoiseModel
 from ..objectives import make_objective

@@ -17,7 +17,7 @@ from ._quantities import (
 )
 from ._refit import Refits, refit
 from ._resample import BLOCK, Replicates, Scheme, resampled
-from ._scales import fit_scales, noise_exponent, noise_of, noise_variable, robust_spread
+from ._scales import fit_scales, noise_exponent, noise_of, noise_variable, robust_spread, weighted_median
 from ._solve import (
     SOLVER_NAMES,
     Solution,
@@ -71,4 +71,5 @@ __all__ = [
     "solve_projected",
     "standard_errors",
     "vertex_shift",
+    "weighted_median",
 ]

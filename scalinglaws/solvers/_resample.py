@@ -142,6 +142,10 @@ class Replicates:
             self.fitted = problem.law.loss(theta[None], problem.x, problem.z)
             self.residuals = _exchangeable(problem, theta)
 
+    def with_weights(self, weight):
+        """Return the batch of replicates with given weights."""
+        return replace(self.problem, weight=weight)
+
     def __call__(self, drawn):
         """Return a batch of replicates."""
         problem, kind = self.problem, self.scheme.kind
