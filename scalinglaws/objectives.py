@@ -8,7 +8,9 @@ units of a mean are how published fits stopped early (Besiroglu et al. 2024).
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace
+
+from ._array import namespace
+
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,11 @@ class Squared:
 
     def curvature(self, r):
         """Return the second derivative with respect to the residual."""
-        return array_namespace(r).full_like(r, 2.0)
+        return namespace(r).full_like(r, 2.0)
 
     def weight(self, r):
         """Return derivative over residual: the weight of an equivalent squared fit."""
-        return array_namespace(r).full_like(r, 2.0)
+        return namespace(r).full_like(r, 2.0)
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ class Huber:
 
     def curvature(self, r):
         """Return the second derivative (semi-smooth: 1 inside, 0 outside)."""
-        return array_namespace(r).astype(abs(r) <= self.delta, r.dtype)
+        return namespace(r).astype(abs(r) <= self.delta, r.dtype)
 
     def weight(self, r):
         """Return derivative over residual: the weight of an equivalent squared fit."""

@@ -36,8 +36,7 @@ class FrontierLaw(IntervalMixin, BaseScalingLaw):
         names = ["a", "b", "a_intercept", "b_intercept"]
         values = np.array([getattr(self, f"{name}_") for name in names])
         positive = np.zeros(len(names), dtype=bool)
-        dof = np.full(len(names), self._n_points_ - 2.0)
-        return Wald(names, values, np.diag(self.std_err_**2), dof, positive)
+        return Wald(names, values, np.diag(self.std_err_**2), self._n_points_ - 2.0, positive)
 
     def _allocate(self, C):
         x = np.log10(C)

@@ -19,13 +19,13 @@ class Wald(NamedTuple):
     names: list | None
     values: np.ndarray
     covariance: np.ndarray
-    dof: np.ndarray
+    dof: float
     positive: np.ndarray
 
     def interval(self, confidence_level):
         """Return a DataFrame with estimate, ci_low, ci_high."""
         check_confidence_level(confidence_level)
-        width = stats.t.ppf(0.5 + confidence_level / 2, np.maximum(self.dof, 1.0)) * self.errors
+        width = stats.t.ppf(0.5 + confidence_level / 2, max(self.dof, 1.0)) * self.errors
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             factor = np.exp(np.where(self.positive, width / self.values, 0.0))
         low = np.where(self.positive, self.values / factor, self.values - width)

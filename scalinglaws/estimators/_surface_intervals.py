@@ -15,6 +15,7 @@ from ..solvers import (
     losses,
     parameters,
     profile_interval,
+    propagate,
     refit,
     regret,
     resampled,
@@ -153,23 +154,29 @@ class SurfaceIntervals(IntervalMixin):
 
     def _natural_covariance(self, kind=None):
         """Covariance of the parameters in raw units, in the order of `summary`."""
-        return self._wald(kind).covariance
+        return propagate(self._covariance(kind).matrix, self._slopes())
 
-    def _wald(self, kind=None):
+    def _slopes(self):
+        """Return the derivatives of the parameters in the free ones of the problem."""
+
         def function(theta):
             return np.stack(list(parameters(self._problem_, theta).values()), axis=-1)
 
-        values = self._values()
-        found = self._covariance(kind).propagate(derivatives(function, self._theta_))
+        return derivatives(function, self._theta_)
+
+    def _wald(self, kind=None):
+        values, found = self._values(), self._covariance(kind)
+        matrix = propagate(found.matrix, self._slopes())
         positive = np.isin(list(values), _AMPLITUDES)
-        return Wald(list(values), np.array(list(values.values())), *found, positive)
+        return Wald(list(values), np.array(list(values.values())), matrix, found.dof, positive)
 
     def _wald_losses(self, log_N, log_D, kind):
         """Losses of runs; the arguments are the logarithms of the variables of the law."""
         jacobian = loss_derivatives(self._problem_, self._theta_, log_N, log_D)
         estimate = losses(self._problem_, self._theta_[None], log_N, log_D)[0]
-        found = self._covariance(kind).propagate(jacobian)
-        return Wald(None, estimate, *found, np.zeros(len(estimate), dtype=bool))
+        found = self._covariance(kind)
+        matrix = propagate(found.matrix, jacobian)
+        return Wald(None, estimate, matrix, found.dof, np.zeros(len(estimate), dtype=bool))
 
     def _decide(self, C, kind):
         """Return N*, D*, D*/N* and the loss at one budget."""
@@ -183,11 +190,12 @@ class SurfaceIntervals(IntervalMixin):
         slopes = derivatives(function, theta) * np.exp(logs)[:, None]
         # The loss is stationary along the budget: its derivatives are those at a fixed place.
         fixed = loss_derivatives(problem, theta, logs[:1], logs[1:2])
-        found = self._covariance(kind).propagate(np.concatenate((slopes, fixed)))
+        found = self._covariance(kind)
+        matrix = propagate(found.matrix, np.concatenate((slopes, fixed)))
         loss = losses(problem, theta[None], logs[:1], logs[1:2])[0]
         estimate = np.concatenate((np.exp(logs), loss))
         positive = np.array([True, True, True, False])
-        return Wald(["N", "D", "D/N", "loss"], estimate, *found, positive)
+        return Wald(["N", "D", "D/N", "loss"], estimate, matrix, found.dof, positive)
 
     def _variables_of(self, N, D):
         """Return the two variables of the law for runs."""

@@ -11,6 +11,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from threadpoolctl import ThreadpoolController
 
 from .._sklearn_compat import _num_samples
+from ..estimators._inference import check_confidence_level
 from ..exceptions import DataQualityWarning, warn_user
 from ..noise import NoiseModel
 from ..solvers import BLOCK, Replicates, Scheme, as_generator, refit, robust_spread
@@ -136,6 +137,7 @@ def bootstrap(
     if int(n_resamples) != n_resamples or n_resamples < 1:
         raise ValueError(f"n_resamples={n_resamples!r} must be a whole number of at least 1.")
     check_interval(interval, method)
+    check_confidence_level(confidence_level)
     if method == "residual" and groups is not None:
         raise ValueError(
             "residuals of one group are not exchangeable: use method='pairs' with groups, which "

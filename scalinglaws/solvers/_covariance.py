@@ -1,56 +1,27 @@
 """Covariances of a fitted law: classical, robust to unequal noise, clustered; and what they imply."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 COVARIANCES = ("robust", "classical", "clustered")
 _LARGEST_LEVERAGE = 0.9
+# Number of runs at which a run's own psi' counts as much as the mean of all.
+_POOLED = 50
 
 
-@dataclass(frozen=True)
-class Covariance:
-    """Covariance of the free parameters at an optimum, and what it says of functions of them.
+class Covariance(NamedTuple):
+    """Covariance of the free parameters at an optimum, with the degrees of freedom of its errors.
 
-    Parameters
-    ----------
-    matrix : ndarray of shape (p, p)
-        NaN where a parameter is at a bound, and everywhere where there are no degrees of freedom
-        or the runs do not determine the parameters.
-    model : ndarray of shape (p, p)
-        Inverse of the curvature of the objective: the covariance up to a factor if the noise of
-        all runs is equal. NaN as `matrix`.
-    dof : float
-        Runs, or clusters, minus what was fitted.
-    sandwich : Sandwich or None
-        What tells the degrees of freedom of a single function; None if `dof` is that of all.
+    `matrix`, of shape (p, p), is NaN where a parameter is at a bound, and everywhere where there
+    are no degrees of freedom or the runs do not determine the parameters. `model`, of the same
+    shape, is the inverse of the curvature of the objective: the covariance up to a factor if the
+    noise of all runs is equal.
     """
 
     matrix: np.ndarray
     model: np.ndarray
     dof: float
-    sandwich: object = None
-
-    def propagate(self, jacobian):
-        """Covariance of functions of the parameters, by the delta method.
-
-        Parameters
-        ----------
-        jacobian : ndarray of shape (q, p)
-
-        Returns
-        -------
-        covariance : ndarray of shape (q, q)
-            NaN for functions that depend on a parameter whose error is unknown.
-        dof : ndarray of shape (q,)
-            Degrees of freedom of the error of each.
-        """
-        covariance = propagate(self.matrix, jacobian)
-        dof = np.full(len(jacobian), float(self.dof))
-        if self.sandwich is not None:
-            known = np.isfinite(np.diag(covariance)) & (jacobian != 0).any(axis=1)
-            dof[known] = self.sandwich.degrees_of_freedom(jacobian[known])
-        return covariance, dof
 
 
 def covariance(problem, theta, row=0, kind="robust", clusters=None):
@@ -62,12 +33,11 @@ def covariance(problem, theta, row=0, kind="robust", clusters=None):
     theta : ndarray of shape (p,)
     row : int
     kind : {"robust", "classical", "clustered"}
-        "robust" is the sandwich ``H**-1 M H**-1`` with ``M = sum(w psi**2 / (1 - h) j j')`` and
-        ``H = sum(w psi' j j')``, j the derivatives of a residual and h its leverage (HC2): right
+        "robust" is the sandwich ``H**-1 M H**-1`` with ``M = sum(w (psi / (1 - h))**2 j j')`` and
+        ``H = sum(w psi' j j')``, j the derivatives of a residual and h its leverage (HC3): right
         for independent residuals of unequal size. "clustered" sums the scores of every cluster
-        before they are squared (CR2). Both have the degrees of freedom of Bell and McCaffrey,
-        which depend on the function that is asked for. "classical" assumes residuals of one
-        distribution (Huber 1981, section 7.6).
+        before they are squared, and leaves clusters out in place of runs (CR3, the jackknife).
+        "classical" assumes residuals of one distribution.
     clusters : ndarray of int of shape (n_runs,), optional
         Labels of the runs; needed for "clustered" alone.
 
@@ -79,29 +49,32 @@ def covariance(problem, theta, row=0, kind="robust", clusters=None):
     -----
     For an objective with a kink, or a Huber function whose quadratic zone is narrower than the
     residuals, psi' is a uniform kernel over the smallest residuals, as for quantile regression.
+    Each run's psi' is pooled with the mean of all, the more so the fewer runs there are: it is a
+    yes or no, and noisy. Without a kernel all covariances have Huber's correction for the number
+    of parameters, ``(1 + p var(psi') / (n mean(psi')**2))**2``.
 
     References
     ----------
     White 1980, "A Heteroskedasticity-Consistent Covariance Matrix Estimator and a Direct Test for
     Heteroskedasticity". MacKinnon and White 1985, "Some Heteroskedasticity-Consistent Covariance
-    Matrix Estimators with Improved Finite Sample Properties" (HC2). Bell and McCaffrey 2002, "Bias
-    Reduction in Standard Errors for Linear Regression with Multi-Stage Samples" (CR2, degrees of
-    freedom). Imbens and Kolesar 2016, "Robust Standard Errors in Small Samples". Powell 1991,
-    "Estimation of Monotonic Regression Models under Quantile Restrictions" (the kernel). Huber
-    1981, "Robust Statistics".
+    Matrix Estimators with Improved Finite Sample Properties" (HC3). Bell and McCaffrey 2002, "Bias
+    Reduction in Standard Errors for Linear Regression with Multi-Stage Samples" (CR3). Powell
+    1991, "Estimation of Monotonic Regression Models under Quantile Restrictions" (the kernel).
+    Huber 1981, "Robust Statistics", section 7.6 (the classical covariance, the correction).
     """
     law, p = problem.law, problem.law.n_parameters
     unknown = np.full((p, p), np.nan)
     free = (theta > law.lower) & (theta < law.upper)
     weight, rows = problem.weight_of(row), np.array([row])
-    dof = float(weight.sum()) - p
+    total = float(weight.sum())
+    dof = total - p
     if kind == "clustered":
         dof = float(len(np.unique(clusters[weight > 0]))) - 1.0
-    if float(weight.sum()) <= p or dof <= 0 or not free.any():
+    if total <= p or dof <= 0 or not free.any():
         return Covariance(unknown, unknown, dof)
     residual = problem.residuals(theta[None], rows)[0]
     jacobian = problem.jacobian(theta[None], rows)[0][free]
-    stiffness = _stiffness(problem.objective, residual, weight, p)
+    stiffness, correction = _stiffness(problem.objective, residual, weight, p)
     if kind == "classical":
         stiffness = np.full_like(stiffness, np.average(stiffness, weights=weight))
     # At the vertex of an absolute fit some residuals are zero up to rounding; |psi| is 1 there too.
@@ -117,130 +90,44 @@ def covariance(problem, theta, row=0, kind="robust", clusters=None):
         return Covariance(unknown, unknown, dof)
     if not (np.linalg.eigvalsh(bread) > 0).all():
         return Covariance(unknown, unknown, dof)
-    sandwich = None
     if kind == "classical":
-        result = bread * _classical_factor(problem.objective, residual, force, weight, p)
+        size = float(weight @ force**2) / dof / np.average(stiffness, weights=weight)
+        result = bread * size
+    elif kind == "clustered":
+        result = _clustered(bread, jacobian, stiffness, force, weight, clusters)
     else:
-        clusters = None if kind == "robust" else clusters
-        sandwich = Sandwich(free, scale, jacobian, bread, stiffness, weight, clusters)
-        result = sandwich.covariance(force)
+        # What leaving a run out changes, to first order.
+        leverage = stiffness * ((bread @ jacobian) * jacobian).sum(axis=0)
+        force = force / (1.0 - np.minimum(leverage, _LARGEST_LEVERAGE))
+        result = bread @ ((jacobian * (weight * force**2)) @ jacobian.T) @ bread
+    result = result * correction
     matrix, model = unknown.copy(), unknown.copy()
     matrix[np.ix_(free, free)] = result / np.outer(scale, scale)
     model[np.ix_(free, free)] = bread / np.outer(scale, scale)
-    return Covariance(matrix, model, dof, sandwich)
+    return Covariance(matrix, model, dof)
 
 
-class Sandwich:
-    """Sums of squared scores of units, corrected for the pull of each unit on its own residuals.
-
-    The units are the runs, a run of weight w being w of them, or the clusters.
-
-    Parameters
-    ----------
-    free : ndarray of bool of shape (p,)
-        Parameters that are not at a bound.
-    scale : ndarray of shape (p_free,)
-        Units of the parameters in `jacobian`.
-    jacobian : ndarray of shape (p_free, n_runs)
-        Derivatives of the residuals.
-    bread : ndarray of shape (p_free, p_free)
-        Inverse of ``sum(weight * stiffness * j j')``.
-    stiffness, weight : ndarray of shape (n_runs,)
-    clusters : ndarray of shape (n_runs,) or None
-    """
-
-    def __init__(self, free, scale, jacobian, bread, stiffness, weight, clusters):
-        self.free, self.scale = free, scale
-        if clusters is None:
-            self.units, self.copies, self.inside = np.arange(len(weight)), weight, np.ones_like(weight)
-            leverage = stiffness * ((bread @ jacobian) * jacobian).sum(axis=0)
-            leverage = np.minimum(leverage, _LARGEST_LEVERAGE)
-            self.pull = bread @ jacobian / np.sqrt(1.0 - leverage)
-        else:
-            self.units = np.unique(clusters, return_inverse=True)[1].ravel()
-            self.copies, self.inside = np.ones(self.units.max() + 1), weight
-            self.pull = _pull_of_clusters(bread, jacobian, stiffness, weight, self.units)
-        # Residuals are (I - H) times the noise: their covariance is I - left' right.
-        spread = bread @ ((jacobian * (weight * stiffness**2)) @ jacobian.T) @ bread
-        turned = bread @ jacobian
-        self.left = np.concatenate((stiffness * jacobian, jacobian, -jacobian))
-        self.right = np.concatenate((turned, stiffness * turned, spread @ jacobian))
-
-    def covariance(self, force):
-        """Return the covariance in the units of `jacobian`."""
-        scores = self._by_unit(self.pull * force)
-        return (scores * self.copies) @ scores.T
-
-    def degrees_of_freedom(self, jacobian):
-        """Degrees of freedom of the variances of functions, as if the noise were equal.
-
-        Satterthwaite's approximation: a variance is a quadratic form in the noise, and the chi
-        square with its first two moments has these degrees of freedom.
-
-        Parameters
-        ----------
-        jacobian : ndarray of shape (q, p)
-
-        Returns
-        -------
-        ndarray of shape (q,)
-            At least 1.
-        """
-        result = []
-        for target in jacobian[:, self.free] / self.scale:
-            # In units of its largest entry: squares of squares of amplitudes overflow.
-            share = target / np.abs(target).max() @ self.pull
-            own = self._by_unit(share**2)
-            left, right = self._by_unit(share * self.left), self._by_unit(share * self.right)
-            both = (left * right).sum(axis=0)
-            mean = self.copies @ (own - both)
-            # The sum over all pairs of units is a product of two small matrices.
-            pairs = ((left * self.copies) @ left.T) * ((right * self.copies) @ right.T)
-            spread = self.copies @ (own**2 - 2.0 * own * both) + pairs.sum()
-            result.append(mean**2 / spread if spread > 0 else 1.0)
-        return np.maximum(result, 1.0)
-
-    def _by_unit(self, values):
-        """Sum over the runs of every unit, last axis."""
-        if len(self.copies) == len(self.units):
-            return values * self.inside
-        table = np.zeros((*values.shape[:-1], len(self.copies)))
-        np.add.at(table, (..., self.units), values * self.inside)
-        return table
-
-
-def _pull_of_clusters(bread, jacobian, stiffness, weight, units):
-    """Return what the residual of every run does to the parameters, corrected cluster by cluster."""
+def _clustered(bread, jacobian, stiffness, force, weight, clusters):
+    """Return the jackknife over clusters, to first order, in closed form per cluster."""
     root = np.linalg.cholesky(bread)
-    pull = np.zeros_like(jacobian)
-    for unit in range(units.max() + 1):
-        rows = units == unit
+    meat = np.zeros_like(bread)
+    for label in np.unique(clusters):
+        rows = clusters == label
         own = root.T @ jacobian[:, rows]
         leverage, basis = np.linalg.eigh((own * (weight * stiffness)[rows]) @ own.T)
-        factor = 1.0 / np.sqrt(1.0 - np.clip(leverage, 0.0, _LARGEST_LEVERAGE))
-        pull[:, rows] = root @ (basis * factor) @ basis.T @ own
-    return pull
-
-
-def _classical_factor(objective, residual, force, weight, p):
-    """Return what multiplies the inverse curvature if residuals are of one distribution."""
-    total = float(weight.sum())
-    slope = objective.curvature(residual) if objective.smooth else np.zeros_like(residual)
-    mean = np.average(slope, weights=weight)
-    inflation = 1.0
-    if mean > 0:
-        inflation += p / total * np.average((slope - mean) ** 2, weights=weight) / mean**2
-    average = np.average(_stiffness(objective, residual, weight, p), weights=weight)
-    return inflation**2 * float(weight @ force**2) / (total - p) / average
+        score = basis.T @ (own @ (weight * force)[rows])
+        score = score / (1.0 - np.minimum(leverage, _LARGEST_LEVERAGE))
+        meat += np.outer(basis @ score, basis @ score)
+    return root @ meat @ root.T
 
 
 def _stiffness(objective, residual, weight, p):
-    """Second derivative of the objective at every run, smoothed where it has a kink."""
+    """Return psi' at every run, smoothed where it has a kink, and Huber's correction."""
     delta = 0.0 if not objective.smooth else float(getattr(objective, "delta", np.inf))
+    own, correction = objective.curvature(residual), 1.0
     if delta == np.inf:
-        return objective.curvature(residual)
-    size = np.abs(residual)
-    total = weight.sum()
+        return own, correction
+    size, total = np.abs(residual), float(weight.sum())
     # Copies of a run, or large weights, do not make the kernel narrower.
     n_distinct = 1 + np.count_nonzero(np.diff(np.sort(residual)) > 1e-9 * size.max())
     share = min(1.0, max(n_distinct**-0.2, 4.0 * p / n_distinct))
@@ -248,10 +135,14 @@ def _stiffness(objective, residual, weight, p):
     reached = np.cumsum(weight[order])
     last = min(np.searchsorted(reached, share * total), len(size) - 1)
     window = size[order][last]
-    if delta >= window:
-        return objective.curvature(residual)
-    height = delta / window if delta else 1.0 / window
-    return height * (size <= window)
+    narrow = delta < window
+    if narrow:
+        own = (delta / window if delta else 1.0 / window) * (size <= window)
+    pooled = np.average(own, weights=weight)
+    if not narrow:
+        variance = np.average((own - pooled) ** 2, weights=weight)
+        correction = (1.0 + p / total * variance / pooled**2) ** 2
+    return pooled + (own - pooled) * n_distinct / (n_distinct + _POOLED), correction
 
 
 def propagate(covariance, jacobian):

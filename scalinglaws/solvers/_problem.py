@@ -1,10 +1,12 @@
 """A fitting problem, or a batch of weighted replicates of one, in centred logs."""
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
-from array_api_compat import array_namespace
 
+
+from .._array import namespace
 from ..objectives import Huber
 from ..surfaces._centred import LAWS, CentredLaw
 
@@ -47,7 +49,7 @@ class Problem:
     target: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self):
-        log = array_namespace(self.y).log
+        log = namespace(self.y).log
         object.__setattr__(self, "target", log(self.y) if self.on == "log" else self.y)
 
     @classmethod
@@ -75,6 +77,10 @@ class Problem:
     def n_problems(self):
         """Number of replicates in the batch."""
         return max(len(self.weight), len(self.y))
+
+    @cached_property
+    def _features(self):
+        return self.law.features(self.x, self.z)
 
     @property
     def n_distinct(self):
@@ -155,7 +161,7 @@ class Problem:
         if self.on == "log":
             stiffness = (stiffness - force) / (f * f)
             force = force / f
-        return self.law.moments(terms, self.x, self.z, force, stiffness)
+        return self.law.moments(terms, self._features, force, stiffness)
 
     def scale_at(self, terms, rows):
         """Square roots of the diagonal of the equivalent weighted least-squares matrix."""
@@ -171,7 +177,7 @@ class Problem:
 
     def rounding(self, rows):
         """Objective of residuals that are rounding errors of the losses, shape (n,)."""
-        xp = array_namespace(self.target)
+        xp = namespace(self.target)
         error = 4.0 * np.finfo(float).eps * abs(rows_of(self.target, rows))
         if self.noise is not None:
             error = error / rows_of(self.noise, rows)
@@ -235,7 +241,7 @@ class Problem:
 
     def _residual(self, f, rows):
         if self.on == "log":
-            f = array_namespace(f).log(f)
+            f = namespace(f).log(f)
         r = f - rows_of(self.target, rows)
         return r if self.noise is None else r / rows_of(self.noise, rows)
 

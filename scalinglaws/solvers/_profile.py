@@ -61,9 +61,8 @@ class Profile:
             return parameters(problem, theta)[name][..., None]
 
         slope = derivatives(function, theta)
-        spread, dof = found.propagate(slope)
-        robust, model = spread[0, 0], propagate(found.model, slope)[0, 0]
-        self.dof = float(dof[0])
+        robust, model = (propagate(part, slope)[0, 0] for part in (found.matrix, found.model))
+        self.dof = found.dof
         self.at_bound, self.fixed = not np.isfinite(robust), False
         if self.at_bound:
             # The parameter has no Wald error: the rise is measured by the size of the residuals.

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from array_api_compat import array_namespace, device
+
+from .._array import device, namespace
 
 from ._auto import default_starts, minimise_auto
 from ._certificate import examine
@@ -91,7 +92,7 @@ def _select(problem, rows):
 
 def _quick(problem, start):
     """Take Newton steps from one start for all replicates; return numpy arrays."""
-    xp = array_namespace(problem.weight)
+    xp = namespace(problem.weight)
     where = {"dtype": problem.weight.dtype, "device": device(problem.weight)}
     law, n = problem.law, problem.n_problems
     lower, upper = (xp.asarray(bound, **where) for bound in (law.lower, law.upper))

@@ -24,12 +24,15 @@ class Scheme:
         Units of every stratum; as many are drawn from each as there are.
     chance : tuple of ndarray or None
         Weights of the units of every stratum; None where all are equal.
+    sizes : tuple of int
+        How many are drawn from every stratum.
     """
 
     kind: str
     units: np.ndarray
     strata: tuple
     chance: tuple
+    sizes: tuple
 
     @classmethod
     def pairs(cls, problem, clusters=None, strata=None, kind="pairs"):
@@ -64,10 +67,12 @@ class Scheme:
                     "the rest of its group."
                 )
         members = tuple(np.flatnonzero(stratum == k) for k in range(stratum.max() + 1))
-        chance = [None] * len(members)
+        chance, sizes = [None] * len(members), [len(own) for own in members]
         if n_units == n and not (weight == weight[0]).all():
+            # As many as there would be rows if a run of weight 2 were two.
+            sizes = [max(len(own), round(weight[own].sum())) for own in members]
             chance = [weight[own] / weight[own].sum() for own in members]
-        return cls(kind, units, members, tuple(chance))
+        return cls(kind, units, members, tuple(chance), tuple(sizes))
 
     @property
     def n_units(self):
@@ -75,7 +80,7 @@ class Scheme:
         return sum(len(own) for own in self.strata)
 
     def draw(self, rng, n_resamples):
-        """Draw replicates: units, shape (n_resamples, n_units), or standard normal noise.
+        """Draw replicates: units, shape (n_resamples, sum(sizes)), or standard normal noise.
 
         The numbers are taken from `rng` one replicate after another, whatever the size of the
         blocks; one stratum takes those of ``numpy.random.choice(n, n)``.
@@ -85,8 +90,9 @@ class Scheme:
         if len(self.strata) == 1 and self.chance[0] is None:
             integers = getattr(rng, "integers", None) or rng.randint
             return integers(0, self.n_units, (n_resamples, self.n_units))
+        parts = tuple(zip(self.strata, self.sizes, self.chance, strict=True))
         drawn = [
-            [rng.choice(own, len(own), p=p) for own, p in zip(self.strata, self.chance, strict=True)]
+            [rng.choice(own, size, p=chance) for own, size, chance in parts]
             for _ in range(n_resamples)
         ]
         return np.array([np.concatenate(parts) for parts in drawn])
@@ -152,9 +158,10 @@ class Replicates:
         if kind == "pairs":
             counts = self.scheme.counts(drawn)
             total = problem.weight_of(0)
-            # A run of weight 2 was drawn like two runs, and each of them has weight 1.
-            drawn_by_weight = self.scheme.chance[0] is not None
-            return replace(problem, weight=counts if drawn_by_weight else counts * total)
+            if self.scheme.chance[0] is None:
+                return replace(problem, weight=counts * total)
+            # Runs were drawn by their weight, and each draw counts the same.
+            return replace(problem, weight=counts * (total.sum() / sum(self.scheme.sizes)))
         if kind == "residual":
             noise = 1.0 if problem.noise is None else problem.noise
             shift, base = self.residuals[drawn] * noise, self.fitted

@@ -13,7 +13,8 @@ _HUBER_EFFICIENT = 1.345
 _NORMAL_MEDIAN = 1.4826
 # Residuals beyond three medians say nothing about how the noise grows.
 _LARGEST = 3.0
-_STEEPEST = 1.0
+# Noise does not differ by more than this factor between the ends of a table.
+_LARGEST_RATIO = 1e3
 _MOST_ROUNDS = 12
 _SETTLED = 1e-7
 
@@ -51,14 +52,16 @@ def fit_scales(problem, variable=None, delta=None):
     smallest = 1e3 * np.finfo(float).eps * float(np.abs(problem.target).max())
     weight = problem.weight_of(0)
     # Neither copies of a run nor the unit of the weights tell more of the noise.
-    share = weight * problem.n_distinct / weight.sum()
+    n_distinct = problem.n_distinct
+    share = weight * n_distinct / weight.sum()
     bare, exponent, previous = replace(problem, noise=None), 0.0, None
     for _ in range(_MOST_ROUNDS):
         if variable is not None:
             residual, v = bare.residuals(theta, rows)[0], noise_variable(bare, theta, variable)
             exponent = noise_exponent(residual, v, share, smallest, problem.law.n_parameters)
             problem = problem.with_noise(noise_of(v, exponent, weight))
-        transition = delta or max(_HUBER_EFFICIENT * robust_spread(problem, theta[0]), smallest)
+        spread = robust_spread(problem, theta[0], n_distinct)
+        transition = delta or max(_HUBER_EFFICIENT * spread, smallest)
         if not isinstance(wanted, Squared):
             # Absolute deviations take the same noise as a Huber function, without linear programs.
             problem = problem.with_objective(Huber(transition))
@@ -67,8 +70,10 @@ def fit_scales(problem, variable=None, delta=None):
             break
         previous = now
         narrow = delta is not None and not isinstance(wanted, Squared)
-        minimise = minimise_auto if narrow else minimise_newton
-        theta = minimise(problem, theta, rows).theta
+        if narrow:
+            theta = minimise_auto(problem, theta, rows).theta
+        else:
+            theta = minimise_newton(problem, theta, rows, last_decrease=1e-9).theta
     return problem if isinstance(wanted, Huber) else problem.with_objective(wanted), float(exponent)
 
 
@@ -104,7 +109,7 @@ def noise_exponent(residual, variable, weight, smallest=0.0, n_parameters=0):
     Returns
     -------
     float
-        In [-1, 1].
+        Such that the noise differs at most a thousandfold.
     """
     v = variable - np.average(variable, weights=weight)
     total, size = float(weight.sum()), np.abs(residual)
@@ -112,16 +117,16 @@ def noise_exponent(residual, variable, weight, smallest=0.0, n_parameters=0):
     middle = weighted_median(size, weight)
     if total < 3 * n_parameters - 1e-6 or middle <= smallest or information <= 1e-6 * total:
         return 0.0
-    exponent = 0.0
+    exponent, steepest = 0.0, np.log(_LARGEST_RATIO) / np.ptp(v)
     for _ in range(60):
         u = size * np.exp(-exponent * v)
         u = u / weighted_median(u, weight)
         limited = np.minimum(u, _LARGEST)
         pull = weight @ ((limited - np.average(limited, weights=weight)) * v)
         slope = weight @ (np.where(u < _LARGEST, u, 0.0) * v**2)
-        step = float(np.clip(pull / slope, -0.15, 0.15)) if slope > 0 else 0.0
-        exponent = float(np.clip(exponent + step, -_STEEPEST, _STEEPEST))
-        if abs(step) < 1e-10:
+        step = np.clip(pull / slope, -steepest / 8, steepest / 8) if slope > 0 else 0.0
+        exponent = float(np.clip(exponent + step, -steepest, steepest))
+        if abs(step) < 1e-10 * steepest:
             break
     # Under normal noise the variance of the estimate is about this.
     variance = 0.64 / information
@@ -136,7 +141,7 @@ def weighted_median(values, weight):
     return values[order][np.searchsorted(reached, (0.5 - 1e-9) * reached[-1])]
 
 
-def robust_spread(problem, theta):
+def robust_spread(problem, theta, n_distinct=None):
     """Robust standard deviation of the residuals of a fit, in units of their noise.
 
     Parameters
@@ -144,18 +149,17 @@ def robust_spread(problem, theta):
     problem : Problem
         One replicate.
     theta : ndarray of shape (p,)
+    n_distinct : int, optional
+        Number of runs, copies left out, if it is known.
 
     Returns
     -------
     float
         1.4826 medians of their sizes, corrected for the parameters that were fitted.
     """
-    weight = problem.weight_of(0)
+    weight, n = problem.weight_of(0), n_distinct or problem.n_distinct
     residual = problem.residuals(theta[None], np.zeros(1, dtype=int))[0]
-    return _NORMAL_MEDIAN * _freedom(problem) * float(weighted_median(np.abs(residual), weight))
-
-
-def _freedom(problem):
-    """Return what residuals are smaller by than the noise, for the parameters that were fitted."""
-    free = problem.n_distinct - problem.law.n_parameters
-    return np.sqrt(problem.n_distinct / free) if free > 0 else 1.0
+    # Residuals are smaller than the noise by what the parameters have taken up.
+    free = n - problem.law.n_parameters
+    growth = np.sqrt(n / free) if free > 0 else 1.0
+    return _NORMAL_MEDIAN * growth * float(weighted_median(np.abs(residual), weight))

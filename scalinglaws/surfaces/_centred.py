@@ -13,7 +13,8 @@ in one variable have P alone. In raw units the same problems have a condition nu
 from dataclasses import dataclass
 
 import numpy as np
-from array_api_compat import array_namespace, device
+
+from .._array import device, namespace
 
 PARAMETERS = ("E", "a", "b", "alpha", "beta", "gamma")
 # At an exponent of 1e-3 a term is constant over any table and cannot be told from E.
@@ -91,7 +92,7 @@ class CentredLaw:
         tuple of array
             Each of shape (n_problems, n_runs), but for a last one of shape (n_problems, 1).
         """
-        xp = array_namespace(theta)
+        xp = namespace(theta)
         full = self.expand(theta)
         log_P = full[:, 1:2] - full[:, 3:4] * x
         E, gamma = full[:, :1], full[:, 5:]
@@ -112,7 +113,7 @@ class CentredLaw:
     def jacobian(self, terms, x, z):
         """Return the derivatives of the loss, shape (n_problems, n_parameters, n_runs)."""
         loss, P, Q, _ = terms
-        xp = array_namespace(loss)
+        xp = namespace(loss)
         if self.coupled:
             F, slopes, _, _ = self._logarithmic(xp, terms, x, z)
             rows = [F * slope for slope in slopes]
@@ -121,7 +122,14 @@ class CentredLaw:
         rows = dict(zip(PARAMETERS, [xp.ones_like(loss), *rows], strict=True))
         return xp.stack([sum(rows[name] for name in group) for group in self.groups], axis=1)
 
-    def moments(self, terms, x, z, force, stiffness):
+    def features(self, x, z):
+        """Return what `moments` needs of the runs: x, z, and products with powers of them."""
+        xp = namespace(x)
+        one = xp.ones_like(x)
+        size, data = xp.stack((one, -x, x * x), axis=1), xp.stack((one, -z, z * z), axis=1)
+        return x, z, size, data, xp.stack((one, -x, -z, x * z), axis=1)
+
+    def moments(self, terms, features, force, stiffness):
         """Sums over runs that make the gradient and the Hessian of a function of the losses.
 
         Where the law is a sum of two powers these are matrix products with powers of x and z.
@@ -130,7 +138,8 @@ class CentredLaw:
         ----------
         terms : tuple of array
             From `terms`.
-        x, z : array of shape (n_runs,)
+        features : tuple of array
+            From `features`.
         force, stiffness : array of shape (n_problems, n_runs)
             First and second derivative of the function in the loss of every run.
 
@@ -141,12 +150,10 @@ class CentredLaw:
         hessian : array of shape (n_problems, n_parameters, n_parameters)
             ``sum_i stiffness_i df_i df_i' + force_i d2f_i``.
         """
-        xp = array_namespace(force)
+        xp = namespace(force)
         if self.coupled:
-            return self._coupled_moments(xp, terms, x, z, force, stiffness)
-        _, P, Q, _ = terms
-        one = xp.ones_like(x)
-        size, data = xp.stack((one, -x, x * x), axis=1), xp.stack((one, -z, z * z), axis=1)
+            return self._coupled_moments(xp, terms, *features[:2], force, stiffness)
+        (_, P, Q, _), (_, _, size, data, product) = terms, features
         gradient = xp.zeros((force.shape[0], 6), dtype=force.dtype, device=device(force))
         hessian = xp.zeros((force.shape[0], 6, 6), dtype=force.dtype, device=device(force))
         gradient[:, 0] = xp.sum(force, axis=1)
@@ -162,8 +169,7 @@ class CentredLaw:
             hessian[:, level, level], hessian[:, exponent, exponent] = second[:, 0], second[:, 2]
             hessian[:, level, exponent] = second[:, 1]
         if self.data_term:
-            basis = xp.stack((one, -x, -z, x * z), axis=1)
-            cross = (stiffness * P * Q) @ basis
+            cross = (stiffness * P * Q) @ product
             hessian[:, 1, 2], hessian[:, 2, 3] = cross[:, 0], cross[:, 1]
             hessian[:, 1, 4], hessian[:, 3, 4] = cross[:, 2], cross[:, 3]
         for i in range(5):
@@ -203,7 +209,7 @@ class CentredLaw:
         """Return matrix and fixed part as arrays of the library and on the device of another."""
         if isinstance(array, np.ndarray):
             return self.matrix, self.fixed
-        xp = array_namespace(array)
+        xp = namespace(array)
         return tuple(xp.asarray(part, device=device(array)) for part in (self.matrix, self.fixed))
 
     def _restrict(self, gradient, hessian):

@@ -33,7 +33,7 @@ def test_first_and_second_derivatives(law, logs):
     first = [(law.loss(theta + h, *logs) - law.loss(theta - h, *logs)) / 2e-6 for h in step]
     second = [(slopes(theta + h) - slopes(theta - h)) / 2e-6 for h in step]
     assert jacobian == pytest.approx(np.stack(first, axis=1), abs=2e-8)
-    gradient, hessian = law.moments(terms, *logs, force, stiffness)
+    gradient, hessian = law.moments(terms, law.features(*logs), force, stiffness)
     assert gradient == pytest.approx(slopes(theta), rel=1e-12, abs=1e-12)
     outer = (jacobian * stiffness[:, None]) @ jacobian.swapaxes(1, 2)
     assert hessian == pytest.approx(outer + np.stack(second, axis=1), abs=2e-8)
