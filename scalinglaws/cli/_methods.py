@@ -6,6 +6,8 @@ import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ._errors import InputError
+
 logger = logging.getLogger("scalinglaws.cli")
 
 # What --method takes: name in tables, estimator, its arguments.
@@ -33,12 +35,13 @@ EXPONENTS = ("a", "b")
 
 @dataclass
 class Runs:
-    """A table of runs as the methods take it."""
+    """A table of runs as the methods take it; `run` labels rows that are not independent."""
 
     X: object
     y: object
     budget: object = None
     checkpoints: object = None
+    run: object = None
     notes: list = field(default_factory=list)
 
 
@@ -55,6 +58,7 @@ class Fit:
     N: float | None = None
     D: float | None = None
     loss: float | None = None
+    intervals: object = None
     notes: list = field(default_factory=list)
 
     @property
@@ -101,26 +105,56 @@ def one_line(message):
     return " ".join(str(message).split())
 
 
-def prepare(frame):
+def prepare(frame, all_rows=False):
     """Split a run table into what the methods take.
 
     Where it holds several checkpoints per run, Approach 1 takes all of them and the other methods
-    the last of each run; a note says so.
+    the last of each run, or all with `all_rows`; a note says so.
     """
-    notes, final, checkpoints = [], frame, None
-    if "run" in frame and frame["run"].notna().all() and frame["run"].duplicated().any():
-        by_run = frame.groupby("run", sort=False)
-        if (by_run["N"].nunique() == 1).all():
-            checkpoints = frame
-            final = frame.loc[by_run["D"].idxmax()]
-            notes.append(
-                f"the {len(frame)} rows are checkpoints of {len(final)} runs (column run): "
-                "Approach 1 takes all of them, the other methods the last of each run"
-            )
-        else:
-            notes.append("rows with the same label in column run differ in N: each is a run")
+    labelled = "run" in frame and frame["run"].notna().all() and frame["run"].duplicated().any()
+    several = labelled and bool((frame.groupby("run")["N"].nunique() == 1).all())
+    if all_rows and not several:
+        raise InputError(f"--checkpoints needs several rows of each run, but {_no_runs(frame)}.")
+    notes, final, run = [], frame, None
+    if several and all_rows:
+        run = frame["run"]
+        notes.append(
+            f"the {len(frame)} rows are checkpoints of {run.nunique()} runs (column run): all are "
+            "taken, and runs are what is independent"
+        )
+    elif several:
+        final = frame.loc[frame.groupby("run", sort=False)["D"].idxmax()]
+        notes.append(
+            f"the {len(frame)} rows are checkpoints of {len(final)} runs (column run): "
+            "Approach 1 takes all of them, the other methods the last of each run"
+        )
+    elif labelled:
+        notes.append("rows with the same label in column run differ in N: each is a run")
     budget = final["budget"] if "budget" in final and final["budget"].notna().all() else None
-    return Runs(final[["N", "D"]], final["loss"], budget, checkpoints, notes)
+    checkpoints = frame if several else None
+    return Runs(final[["N", "D"]], final["loss"], budget, checkpoints, run, notes)
+
+
+def _no_runs(frame):
+    """Say why the rows of a table are no checkpoints."""
+    if "run" not in frame:
+        return "the table has no column run; name yours with --columns run=NAME"
+    if frame["run"].isna().any():
+        return f"column run has no value in row {int(frame['run'].isna().to_numpy().argmax())}"
+    if not frame["run"].duplicated().any():
+        return "no label in column run repeats"
+    sizes = frame.groupby("run")["N"].nunique()
+    return f"the rows of run {sizes.index[sizes > 1][0]} differ in N"
+
+
+def rows_of(method, runs):
+    """Return X, y and the further arguments of `fit` that a method takes from a table."""
+    if method == "approach1":
+        rows = runs.checkpoints
+        return rows[["N", "D"]], rows["loss"], {"run": rows["run"]}
+    if method.startswith("approach2"):
+        return runs.X, runs.y, {} if runs.budget is None else {"budget": runs.budget}
+    return runs.X, runs.y, {} if runs.run is None else {"groups": runs.run}
 
 
 def run_method(method, runs, target):
@@ -130,15 +164,10 @@ def run_method(method, runs, target):
     name, cls, arguments = METHODS[method]
     fit = Fit(method, name)
     estimator = getattr(scalinglaws, cls)(**arguments)
-    X, y, extra = runs.X, runs.y, {}
-    if method == "approach1":
-        if runs.checkpoints is None:
-            fit.error = "it needs checkpoints along each run (columns run and D), here are none"
-            return fit
-        X, y = runs.checkpoints[["N", "D"]], runs.checkpoints["loss"]
-        extra = {"run": runs.checkpoints["run"]}
-    elif method.startswith("approach2") and runs.budget is not None:
-        extra = {"budget": runs.budget}
+    if method == "approach1" and runs.checkpoints is None:
+        fit.error = "it needs checkpoints along each run (columns run and D), here are none"
+        return fit
+    X, y, extra = rows_of(method, runs)
     with collected(fit.notes):
         start = time.perf_counter()
         try:
@@ -165,25 +194,18 @@ def _read_off(fit, target):
 
 def decide(estimator, C):
     """Return N*, D* and the loss there; a law in compute alone has only the loss."""
+    if not hasattr(estimator, "a_"):
+        return None, None, float(estimator.predict(place(C))[0])
+    N, D = (float(value) for value in estimator.optimal_allocation(C))
+    return N, D, float(estimator.predict(place(C, N, D))[0])
+
+
+def place(C, N=None, D=None):
+    """Return one run as the X of `predict`; any split of C does for a law in compute alone."""
     import pandas as pd
 
-    if hasattr(estimator, "a_"):
-        N, D = (float(value) for value in estimator.optimal_allocation(C))
-        size, tokens = N, D
-    else:
-        N = D = None
-        size = tokens = (C / 6.0) ** 0.5
-    X = pd.DataFrame({"N": [size], "D": [tokens]})
-    return N, D, float(estimator.predict(X)[0])
-
-
-def run_methods(methods, runs, target, advance):
-    """Fit several methods, calling `advance(number done, name of the next)` before each."""
-    fits = []
-    for method in methods:
-        advance(len(fits), METHODS[method][0])
-        fits.append(run_method(method, runs, target))
-    return fits
+    even = (C / 6.0) ** 0.5
+    return pd.DataFrame({"N": [N or even], "D": [D or even]})
 
 
 def merge_notes(fits):

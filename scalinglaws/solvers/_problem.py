@@ -172,8 +172,7 @@ class Problem:
             equivalent = equivalent / rows_of(self.noise, rows) ** 2
         if self.on == "log":
             equivalent = equivalent / (f * f)
-        jacobian = self.law.jacobian(terms, self.x, self.z)
-        return (((jacobian * jacobian) @ equivalent[..., None])[..., 0]) ** 0.5
+        return self.law.squares(terms, self._features, equivalent) ** 0.5
 
     def rounding(self, rows):
         """Objective of residuals that are rounding errors of the losses, shape (n,)."""

@@ -57,9 +57,9 @@ def refit(problem, starts, place=None):
     if not problem.objective.smooth:
         return _careful(problem, np.arange(n), starts)
     moved = problem if place is None else _moved(problem, place)
-    theta, value = _quick(moved, starts[0])
+    theta, value = _quick(moved, starts[0], _scale(problem, starts[:1]))
     for start in starts[1:]:
-        other, lower = _quick(moved, start)
+        other, lower = _quick(moved, start, _scale(problem, start[None]))
         better = lower < value * (1.0 - 1e-9)
         theta[better], value[better] = other[better], lower[better]
     rows = np.arange(n)
@@ -71,6 +71,13 @@ def refit(problem, starts, place=None):
         theta[again], value[again] = found.theta, found.value
         certified[again] = found.certified
     return Refits(theta, value, certified, careful)
+
+
+def _scale(problem, start):
+    """Return units of the parameters that condition the steps: those of the mean replicate."""
+    mean = replace(problem, y=problem.y[:1], weight=problem.weight.mean(axis=0, keepdims=True))
+    scale = mean.scale_at(mean.law.terms(start, mean.x, mean.z), np.zeros(1, dtype=int))
+    return np.where(scale > 0, scale, 1.0)
 
 
 def _moved(problem, place):
@@ -90,7 +97,7 @@ def _select(problem, rows):
     return replace(problem, **parts)
 
 
-def _quick(problem, start):
+def _quick(problem, start, scale):
     """Take Newton steps from one start for all replicates; return numpy arrays."""
     xp = namespace(problem.weight)
     where = {"dtype": problem.weight.dtype, "device": device(problem.weight)}
@@ -100,14 +107,12 @@ def _quick(problem, start):
     live = xp.arange(n, device=device(problem.weight))
     terms = law.terms(theta, problem.x, problem.z)
     value = problem.value_at(terms, live)
-    # The scale only conditions the steps; that of the start serves all of them.
-    scale = problem.scale_at(terms, live)
-    scale = xp.where(scale > 0, scale, xp.ones_like(scale))
+    scale = xp.asarray(scale, **where)
     damping, refusals = xp.zeros(n, **where), xp.zeros(n, **where)
     for _ in range(_MOST_STEPS):
         gradient, hessian = problem.expansion_at(terms, live)
         step, decrease = _step(
-            xp, theta[live], gradient, hessian, scale[live], damping[live], lower, upper
+            xp, theta[live], gradient, hessian, scale, damping[live], lower, upper
         )
         candidate = xp.minimum(xp.maximum(theta[live] + step, lower), upper)
         terms_there = law.terms(candidate, problem.x, problem.z)
@@ -135,10 +140,10 @@ def _quick(problem, start):
 def _step(xp, theta, gradient, hessian, scale, damping, lower, upper):
     """Return the damped Newton step of every replicate and the decrease it promises."""
     free = free_parameters(theta, gradient, lower, upper)
-    inverse = xp.where(free, 1.0 / scale, xp.zeros_like(scale))
+    inverse = xp.where(free, 1.0 / scale, xp.zeros_like(gradient))
     g = gradient * inverse
     H = hessian * inverse[:, :, None] * inverse[:, None, :]
-    diagonal = xp.where(free, damping[:, None], xp.ones_like(scale))
+    diagonal = xp.where(free, damping[:, None], xp.ones_like(gradient))
     H = H + diagonal[:, :, None] * xp.eye(g.shape[1], dtype=g.dtype, device=device(g))
     step = -_solved(xp, H, g)
     decrease = -0.5 * xp.sum(step * g, axis=1)

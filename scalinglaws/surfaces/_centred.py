@@ -54,6 +54,8 @@ class CentredLaw:
             "matrix": matrix,
             "fixed": fixed,
             "names": tuple(group[0] for group in self.groups),
+            # Whether the free parameters are the first common ones as they are.
+            "leading": self.groups == tuple((name,) for name in PARAMETERS[: len(self.groups)]),
             "lower": _LOWER[first],
             "upper": _UPPER[first],
         }.items():
@@ -176,6 +178,26 @@ class CentredLaw:
             hessian[:, i + 1 :, i] = hessian[:, i, i + 1 :]
         return self._restrict(gradient, hessian)
 
+    def squares(self, terms, features, weight):
+        """Weighted sums of the squared derivatives, shape (n_problems, n_parameters).
+
+        Parameters
+        ----------
+        terms : tuple of array
+            From `terms`.
+        features : tuple of array
+            From `features`.
+        weight : array of shape (n_problems, n_runs)
+        """
+        xp = namespace(weight)
+        if self.coupled or not self.leading:
+            jacobian = self.jacobian(terms, *features[:2])
+            return ((jacobian * jacobian) @ weight[..., None])[..., 0]
+        (_, P, Q, _), (_, _, size, data, _) = terms, features
+        of_size, of_data = (weight * P * P) @ size, (weight * Q * Q) @ data
+        columns = (xp.sum(weight, axis=1), of_size[:, 0], of_data[:, 0], of_size[:, 2])
+        return xp.stack((*columns, of_data[:, 2]), axis=1)
+
     def _coupled_moments(self, xp, terms, x, z, force, stiffness):
         """Take the same sums from the derivatives of every run."""
         F, slopes, share, difference = self._logarithmic(xp, terms, x, z)
@@ -215,7 +237,7 @@ class CentredLaw:
     def _restrict(self, gradient, hessian):
         """Chain rule from the common parameters to the free ones."""
         p = self.n_parameters
-        if self.names == PARAMETERS[:p] and all(len(group) == 1 for group in self.groups):
+        if self.leading:
             return gradient[:, :p], hessian[:, :p, :p]
         matrix, _ = self._on(gradient)
         return gradient @ matrix, matrix.T @ hessian @ matrix
