@@ -7,9 +7,33 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from . import interruption, optima, recovery, speed, stuck, throughput, vertex
+from . import (
+    coverage,
+    interruption,
+    optima,
+    recovery,
+    refits,
+    replication,
+    speed,
+    stuck,
+    surface_coverage,
+    throughput,
+    vertex,
+)
 
-_MODULES = (recovery, optima, stuck, vertex, speed, throughput, interruption)
+_MODULES = (
+    recovery,
+    optima,
+    stuck,
+    vertex,
+    replication,
+    refits,
+    coverage,
+    surface_coverage,
+    speed,
+    throughput,
+    interruption,
+)
 BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 

@@ -50,7 +50,9 @@ def run(quick=False):
         for solver in ("auto",) if quick else ("auto", "li2025-lbfgs"):
             gaps, certified = [], 0
             for seed in range(n_starts):
-                estimator = ChinchillaApproach3(solver=solver, starts="random", random_state=seed)
+                estimator = ChinchillaApproach3(
+                    delta=1e-3, noise="constant", solver=solver, starts="random", random_state=seed
+                )
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore", ConvergenceWarning)
                     warnings.filterwarnings("ignore", message=".*repeat another run exactly")

@@ -21,9 +21,13 @@ from ._upstream import has_upstream
 EXPERIMENT = "epochai_chinchilla__massivetext__chinchilla"
 METHODS = {
     "VPNLS": (VPNLS(), Squared(), "loss"),
-    "Approach 3 (log-Huber)": (ChinchillaApproach3(), Huber(1e-3), "log"),
-    "Approach 3 (log-squared)": (ChinchillaApproach3(loss="squared"), Squared(), "log"),
-}
+    "Approach 3 (log-Huber)": (
+        ChinchillaApproach3(delta=1e-3, noise="constant"), Huber(1e-3), "log",
+    ),
+    "Approach 3 (log-squared)": (
+        ChinchillaApproach3(loss="squared", noise="constant"), Squared(), "log",
+    ),
+}  # fmt: skip
 
 
 def run(quick=False):

@@ -12,7 +12,6 @@ import numpy as np
 from ._array import namespace
 
 
-
 @dataclass(frozen=True)
 class Squared:
     """Squared residual, ``r**2``.

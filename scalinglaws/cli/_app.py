@@ -8,12 +8,14 @@ from typing import Annotated
 import typer
 
 from ._errors import InputError
+from ._intervals import INTERVALS, Asked
 from ._methods import METHODS
 from ._options import ColumnsCommand
 from ._train_app import train_app
 
 # typer ships its own click since 0.20 and took the installed one before.
 _UsageError = typer.BadParameter.__mro__[1]
+_APPROACH2 = tuple(method for method in METHODS if method.startswith("approach2"))
 
 
 def _positive(value):
@@ -145,21 +147,43 @@ def fit(
             help=f"One of {', '.join(METHODS)}; or all, which is the command compare.",
         ),
     ] = "approach3",
+    interval: Annotated[
+        str,
+        typer.Option(
+            metavar="KIND",
+            help=f"Intervals of a law: {', '.join(INTERVALS)}. Approaches 1 and 2 fit none and "
+            "are resampled.",
+        ),
+    ] = "wald",
+    resamples: Annotated[
+        int | None,
+        typer.Option(min=2, help="Refits of a bootstrap.", show_default=str(Asked.n_resamples)),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of a bootstrap.")] = Asked.seed,
+    checkpoints: Annotated[
+        bool,
+        typer.Option(
+            "--checkpoints",
+            help="Take all rows of each run (column run), not the last alone; intervals are "
+            "clustered by run.",
+        ),
+    ] = False,
     out: Out = None,
     as_json: AsJson = False,
 ):
-    """Fit one method: the law with intervals, the certificate, the compute-optimal run."""
+    """Fit one method: the law and the compute-optimal run with intervals, and the certificate."""
     from ._run import compare_methods, fit_method
 
-    if method != "all" and method not in METHODS:
-        raise typer.BadParameter(
-            f"{method!r} is not one of {', '.join(METHODS)}, all.", param_hint="'--method'"
-        )
+    _check_choice("--method", method, (*METHODS, "all"))
+    _check_choice("--interval", interval, INTERVALS)
+    _check_together(method, interval, resamples, checkpoints)
     frame, target = _read(runs, columns, target_compute)
+    common = {"source": str(runs), "target": target, "out": out, "as_json": as_json}
     if method == "all":
-        compare_methods(frame, source=str(runs), target=target, out=out, as_json=as_json)
+        compare_methods(frame, **common)
     else:
-        fit_method(method, frame, source=str(runs), target=target, out=out, as_json=as_json)
+        asked = Asked(interval, resamples or Asked.n_resamples, seed)
+        fit_method(method, frame, asked=asked, checkpoints=checkpoints, **common)
 
 
 @app.command(
@@ -199,6 +223,35 @@ def datasets(
     from ._datasets import show_datasets
 
     show_datasets(what, download, as_json)
+
+
+def _check_choice(option, value, choices):
+    if value not in choices:
+        raise typer.BadParameter(
+            f"{value!r} is not one of {', '.join(choices)}.", param_hint=f"'{option}'"
+        )
+
+
+def _check_together(method, interval, resamples, checkpoints):
+    """Refuse options that the method or each other leave without effect."""
+    if method == "all":
+        for option, given in (
+            ("--interval", interval != "wald"),
+            ("--resamples", resamples is not None),
+            ("--checkpoints", checkpoints),
+        ):
+            if given:
+                raise InputError(f"{option} is for one method, not for --method all.")
+    resampled = interval == "bootstrap" or method in ("approach1", *_APPROACH2)
+    if resamples is not None and not resampled:
+        raise InputError(
+            f"--resamples: --interval {interval} resamples nothing; add --interval bootstrap."
+        )
+    if checkpoints and method in _APPROACH2:
+        raise InputError(
+            f"--checkpoints: {method} takes the end of each run, for a profile compares runs of "
+            "one budget; choose approach1 or a law."
+        )
 
 
 def _read(path, columns, target):

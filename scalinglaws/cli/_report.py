@@ -1,14 +1,22 @@
-"""Tables, words and JSON of the commands."""
+"""Tables and words of the commands."""
 
-import json
 import math
 
 from ..plotting._units import format_count, format_flops, format_number, format_seconds
-from ._methods import EXPONENTS, PARAMETERS, collected, decide
+from ._methods import EXPONENTS, PARAMETERS
 
 _LAW = ("E", "A", "B", "alpha", "beta")
 _DECISION = ("a", "b", "N*", "D*", "D/N", "loss")
 _QUALITY = ("objective", "certified", "time")
+# Columns of the comparison that have an interval.
+_WITH_INTERVAL = ("a", "N*", "loss")
+_INTERVAL, _HEADING = " interval", "95 %"
+_FORMATS = {
+    "N": format_count,
+    "D": format_count,
+    "D/N": lambda value: format_number(value, 3),
+    "loss": lambda value: f"{value:.4f}",
+}
 
 
 def comparison(fits, target, console, truth=None):
@@ -18,15 +26,17 @@ def comparison(fits, target, console, truth=None):
     title = (
         f"Compute-optimal run at {format_flops(target)}: N* parameters, D* tokens, loss nats/token"
     )
-    rows = [_cells(fit) for fit in fits]
+    rows = [_cells(fit, target) for fit in fits]
     if truth is not None:
         rows.insert(0, _truth_cells(truth, target))
     whole = _table(rows, (*_LAW, *_DECISION, *_QUALITY), title)
     wide = console.options.update(max_width=1000)
     if Measurement.get(console, wide, whole).maximum <= console.width:
         return [whole]
-    parts = ((_LAW, "Laws"), (_DECISION, title), (_QUALITY, "Fits"))
-    return [_table(rows, columns, name) for columns, name in parts]
+    # b stands with the laws, so that the decisions fit 80 columns.
+    laws, decisions = (*_LAW, "b"), tuple(name for name in _DECISION if name != "b")
+    parts = ((laws, "Laws"), (decisions, title), (_QUALITY, "Fits"))
+    return [_table(rows, columns, name, stacked=True) for columns, name in parts]
 
 
 def _new_table(title):
@@ -43,60 +53,87 @@ def _new_table(title):
     )
 
 
-def _table(rows, columns, title):
+def _table(rows, columns, title, stacked=False):
+    """Return a table of the comparison; intervals stand beside estimates, or below if `stacked`."""
     from rich.text import Text
 
+    if not stacked:
+        columns = [part for name in columns for part in _beside(name)]
     table = _new_table(title)
     for name in ("method", *columns):
         left = name in ("method", "certified")
-        table.add_column(name, justify="left" if left else "right", no_wrap=True)
+        heading = _HEADING if name.endswith(_INTERVAL) else name
+        table.add_column(heading, justify="left" if left else "right", no_wrap=True)
     styles = {"no": "bold red", "yes": "green", "not run": "yellow"}
     for row in rows:
-        cells = [
-            Text(row[name], style=styles.get(row[name], "") if name == "certified" else "")
-            for name in ("method", *columns)
-        ]
+        cells = []
+        for name in ("method", *columns):
+            style = styles.get(row[name], "") if name == "certified" else ""
+            below = row.get(name + _INTERVAL) if stacked else None
+            cells.append(Text(f"{row[name]}\n{below}" if below else row[name], style=style))
         table.add_row(*cells)
     return table
 
 
-def _cells(fit):
+def _beside(name):
+    return (name, name + _INTERVAL) if name in _WITH_INTERVAL else (name,)
+
+
+def _cells(fit, target):
     """Write one fit as the cells of the comparison."""
     if fit.estimator is None:
-        return dict.fromkeys((*_LAW, *_DECISION, *_QUALITY), "-") | {
-            "method": fit.name,
-            "certified": "not run",
-        }
+        return _without_intervals(
+            dict.fromkeys((*_LAW, *_DECISION, *_QUALITY), "-")
+            | {"method": fit.name, "certified": "not run"}
+        )
     certified = {True: "yes", False: "no", None: "-"}[fit.certified]
+    decision = fit.intervals.allocation[target]
+    ends = {
+        "a": _ends(fit.intervals.parameters, "a", lambda value: format_number(value, 3)),
+        "N*": _ends(decision, "N"),
+        "loss": _ends(decision, "loss"),
+    }
     return {
         "method": fit.name,
         **{name: format_number(fit.parameters.get(name)) for name in (*_LAW, *EXPONENTS)},
         **_decision_cells(fit.N, fit.D, fit.loss),
+        **{name + _INTERVAL: text for name, text in ends.items()},
         "objective": format_number(fit.objective),
         "certified": certified,
         "time": format_seconds(fit.seconds),
     }
 
 
+def _without_intervals(cells):
+    return cells | {name + _INTERVAL: "" for name in _WITH_INTERVAL}
+
+
+def _ends(table, row, write=None):
+    """Write an interval: both ends, a dash if they are not known, nothing without an estimate."""
+    if row not in table.index:
+        return ""
+    low, high = table.loc[row, ["ci_low", "ci_high"]]
+    write = write or _FORMATS[row]
+    known = math.isfinite(low) and math.isfinite(high)
+    return f"{write(low)}\u2013{write(high)}" if known else "-"
+
+
 def _truth_cells(truth, target):
     """Write a known law as the cells of the comparison."""
     N, D = truth.optimal_allocation(target)
-    return {
+    cells = {
         "method": "truth",
         **{name: format_number(getattr(truth, name)) for name in (*_LAW, *EXPONENTS)},
         **_decision_cells(float(N), float(D), float(truth.optimal_loss(target))),
         **dict.fromkeys(_QUALITY, "-"),
     }
+    return _without_intervals(cells)
 
 
 def _decision_cells(N, D, loss):
-    known = N is not None
-    return {
-        "N*": format_count(N) if known else "-",
-        "D*": format_count(D) if known else "-",
-        "D/N": format_number(D / N, 3) if known else "-",
-        "loss": f"{loss:.4f}",
-    }
+    values = {"N": N, "D": D, "D/N": None if N is None else D / N, "loss": loss}
+    written = ["-" if value is None else _FORMATS[name](value) for name, value in values.items()]
+    return dict(zip(("N*", "D*", "D/N", "loss"), written, strict=True))
 
 
 def further_parameters(fits):
@@ -118,7 +155,7 @@ def estimates(fit):
     table.add_column("parameter")
     for name in ("estimate", "std err", "95 % interval"):
         table.add_column(name, justify="right")
-    for name, row in fit.estimator.summary().iterrows():
+    for name, row in fit.intervals.parameters.iterrows():
         low, high = format_number(row["ci_low"]), format_number(row["ci_high"])
         interval = "-" if "-" in (low, high) else f"{low} to {high}"
         table.add_row(
@@ -128,17 +165,97 @@ def estimates(fit):
 
 
 def allocations(fit, budgets):
-    """Return N*, D* and loss at several budgets as a rich table; `budgets` maps C to a remark."""
-    table = _new_table("Compute-optimal runs")
-    for name in ("C (FLOPs)", "N* (parameters)", "D* (tokens)", "D/N", "loss (nats/token)"):
-        table.add_column(name, justify="right")
-    table.add_column("")
-    with collected([]):  # the notes of the fit have the warning about the target
-        decisions = [decide(fit.estimator, C) for C in budgets]
-    for (C, remark), decision in zip(budgets.items(), decisions, strict=True):
-        cells = _decision_cells(*decision)
-        table.add_row(format_flops(C).removesuffix(" FLOPs"), *cells.values(), remark)
+    """Return N*, D* and loss at several budgets, each with its 95 % interval, as a rich table.
+
+    `budgets` maps C to a remark.
+    """
+    table = _new_table("Compute-optimal runs: N* parameters, D* tokens, loss nats/token")
+    table.add_column("C (FLOPs)", no_wrap=True)
+    for name in ("N*", "D*", "D/N", "loss"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for C, remark in budgets.items():
+        decision = fit.intervals.allocation[C]
+        cells = [
+            f"{write(decision.loc[name, 'estimate'])}\n{_ends(decision, name)}"
+            if name in decision.index
+            else "-"
+            for name, write in _FORMATS.items()
+        ]
+        table.add_row(f"{format_flops(C).removesuffix(' FLOPs')}\n{remark}", *cells)
     return table
+
+
+def interval_lines(fit):
+    """Say where the intervals of one fit come from, and how large its noise is."""
+    intervals, lines = fit.intervals, []
+    if intervals.covariance is None:
+        return lines  # its notes say it
+    assumed = _COVARIANCES[intervals.covariance]
+    if intervals.bootstrap:
+        lines.append(f"Intervals: bootstrap, {intervals.bootstrap}.")
+    elif intervals.method == "profile":
+        lines.append(
+            f"Intervals: profiles of the parameters, the rest and standard errors Wald; {assumed}."
+        )
+    else:
+        lines.append(f"Intervals: Wald with Student quantiles; {assumed}.")
+    if intervals.dependence:
+        lines.append(f"Checkpoints: {intervals.dependence}.")
+    return [*lines, noise_line(fit.estimator.noise_)]
+
+
+_COVARIANCES = {
+    "robust": "robust covariance, for independent runs of any noise",
+    "clustered": "covariance clustered by run, whose checkpoints are not independent",
+}
+
+
+def noise_line(noise):
+    """Say how large the noise of a run is and what it grows with."""
+    size = _percent(noise.sd) if noise.on == "log" else f"{noise.sd:.3g} nats"
+    what = f"Noise of the {'log loss' if noise.on == 'log' else 'loss'}: {size}"
+    if noise.variable == "constant":
+        return f"{what}, taken as constant."
+    if noise.exponent == 0:
+        return f"{what}, no growth or fall with {noise.variable} found."
+    at = format_flops(noise.reference) if noise.variable == "compute" else f"{noise.reference:.3g}"
+    symbol = "C" if noise.variable == "compute" else "loss"
+    how = "growing" if noise.exponent > 0 else "falling"
+    return f"{what} at {at}, {how} as {symbol}**{noise.exponent:.2g}."
+
+
+def regret_line(fit, target):
+    """Say what a wrong allocation inside the interval costs, in loss and in compute."""
+    intervals = fit.intervals
+    if intervals.regret is None:
+        return ""
+    at, cost = f"Regret at {format_flops(target)}", intervals.regret
+    if intervals.bootstrap:
+        mean, most = (
+            f"{_nats(cost.loc['loss', column])}, or {_percent(cost.loc['compute', column])} of the "
+            "compute"
+            for column in ("mean", "ci_high")
+        )
+        return (
+            f"{at}: if one of the resampled laws is the truth, training this N* costs {mean}, on "
+            f"average; with 95 % probability at most {most}."
+        )
+    loss, compute = (float(cost[name].max(skipna=False)) for name in ("loss", "compute"))
+    if not (math.isfinite(loss) and math.isfinite(compute)):
+        return f"{at}: not known, for the interval of N* is not."
+    return (
+        f"{at}: training a size at either end of the interval of N* costs up to {_nats(loss)} of "
+        f"loss, or {_percent(compute)} of the compute."
+    )
+
+
+def _nats(value):
+    return f"{value:.2g} nats"
+
+
+def _percent(share):
+    # In two digits, but 100 and not 1e+02.
+    return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def certificate_lines(fit):
@@ -176,40 +293,3 @@ def shortened(note, length=400):
         return note
     cut = note.rfind("; ", 0, length)
     return f"{note[: cut if cut > 0 else length]} ... [in full with --json]"
-
-
-def record(fit, target):
-    """Return one fit as plain numbers, the row of fits.csv and the entry of the JSON object."""
-    parameters = {name: fit.parameters.get(name) for name in (*PARAMETERS, *EXPONENTS)}
-    return {
-        "method": fit.method,
-        "name": fit.name,
-        **parameters,
-        "target_compute": target,
-        "N_opt": fit.N,
-        "D_opt": fit.D,
-        "tokens_per_parameter": fit.ratio,
-        "predicted_loss": fit.loss,
-        "objective": fit.objective,
-        "certified": fit.certified,
-        "certificate": fit.certificate,
-        "seconds": fit.seconds,
-        "n_runs": getattr(fit.estimator, "n_runs_", None),
-        "error": fit.error,
-    }
-
-
-def to_json(content):
-    """Write an object as JSON; what is not finite becomes null."""
-    return json.dumps(_plain(content), indent=2, allow_nan=False, ensure_ascii=False)
-
-
-def _plain(value):
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, (str, bool, int)) or value is None:
-        return value
-    number = float(value)
-    return number if math.isfinite(number) else None

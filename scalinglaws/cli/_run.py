@@ -1,23 +1,26 @@
 """What fit, compare and demo do: read, fit, print, write."""
 
 from contextlib import contextmanager
+from math import isclose
 
 from rich.console import Console
 
 from ..plotting._units import format_count, format_flops
 from ._errors import InputError, users_input
 from ._files import write_all
-from ._methods import METHODS, collected, merge_notes, prepare, run_methods
+from ._intervals import BRIEF, Asked, add_intervals, has_law
+from ._methods import METHODS, collected, merge_notes, prepare, run_method
+from ._record import interval_record, record, to_json
 from ._report import (
     allocations,
     certificate_lines,
     comparison,
     estimates,
     further_parameters,
-    record,
+    interval_lines,
+    regret_line,
     shortened,
     spread,
-    to_json,
 )
 
 # Where the output is a file or a pipe, a line is as long as the table needs.
@@ -38,8 +41,13 @@ def read_table(path, columns):
 def compare_methods(frame, *, source, target, out=None, as_json=False, truth=None):
     """Fit all methods to a table, print the comparison and write the files."""
     runs, notes = _prepare(frame, out)
+    fits = []
     with _progress(len(METHODS)) as advance:
-        fits = run_methods(METHODS, runs, target, advance)
+        for method, (name, *_) in METHODS.items():
+            advance(len(fits), name)
+            fits.append(run_method(method, runs, target))
+            if fits[-1].estimator is not None:
+                add_intervals(fits[-1], runs, target, (), BRIEF)
     if all(fit.estimator is None for fit in fits):
         reasons = "; ".join(f"{fit.name}: {fit.error}" for fit in fits)
         raise InputError(f"no method can be fitted to {source}. {reasons}")
@@ -61,20 +69,32 @@ def compare_methods(frame, *, source, target, out=None, as_json=False, truth=Non
     _print_notes(console, found)
     if line := spread(fits):
         say(console, line)
+    say(console, "95 % intervals are Wald's with Student quantiles, but for methods with a note on "
+          "the bootstrap. They say how sure a method is of its answer, not whether its law holds.")  # fmt: skip
     say(console, "Certified: the gradient vanishes and the curvature is positive, whatever the "
           "optimiser said. It speaks of the minimum, not of the law. "
           "Objectives compare within one method only.")  # fmt: skip
     _print_files(console, files)
 
 
-def fit_method(method, frame, *, source, target, out=None, as_json=False):
+def fit_method(
+    method, frame, *, source, target, out=None, as_json=False, asked=None, checkpoints=False
+):
     """Fit one method to a table, print it in detail and write the files."""
-    runs, notes = _prepare(frame, out)
+    asked = asked or Asked()
+    runs, notes = _prepare(frame, out, checkpoints)
     with _progress(1) as advance:
-        (fit,) = run_methods([method], runs, target, advance)
+        advance(0, METHODS[method][0])
+        fit = run_method(method, runs, target)
     if fit.estimator is None:
         aside = "".join(f" ({note})" for note in runs.notes)
         raise InputError(f"{source}: {fit.name} cannot be fitted: {fit.error}{aside}")
+    _check_asked(fit, asked)
+    budgets = _budgets(fit, target)
+    with _progress(asked.n_resamples) as advance:
+        add_intervals(
+            fit, runs, target, budgets, asked, lambda done, total: advance(done, "resamples")
+        )
     files = _write(out, [fit], runs, target)
     if as_json:
         _print_json(source, frame, target, notes + fit.notes, [fit], files)
@@ -82,23 +102,40 @@ def fit_method(method, frame, *, source, target, out=None, as_json=False):
     console = output()
     _print_source(console, source, frame)
     _print_notes(console, notes)
-    if hasattr(fit.estimator, "summary"):
-        console.print(estimates(fit))
-    for line in certificate_lines(fit):
+    console.print(estimates(fit))
+    for line in (*interval_lines(fit), *certificate_lines(fit)):
         say(console, line)
     console.print()
-    largest = float(fit.estimator.C_range_[1])
-    budgets = {largest: "largest in the table", 10 * largest: "ten times that"}
-    console.print(allocations(fit, budgets | {target: "target"}))
+    console.print(allocations(fit, budgets))
+    if line := regret_line(fit, target):
+        say(console, line)
     _print_notes(console, fit.notes)
     _print_files(console, files)
 
 
-def _prepare(frame, out):
+def _check_asked(fit, asked):
+    """Raise where a method has no such intervals."""
+    if asked.method == "profile" and not has_law(fit):
+        raise InputError(
+            f"--interval profile: {fit.name} minimises no objective whose profile could be taken; "
+            "leave --interval out, its intervals are those of the bootstrap."
+        )
+
+
+def _budgets(fit, target):
+    """Return the budgets to answer for (FLOPs), each with a remark."""
+    largest = float(fit.estimator.C_range_[1])
+    budgets = {largest: "largest in the table", 10 * largest: "ten times that"}
+    # The target may be one of them up to the rounding of N and D.
+    apart = {C: remark for C, remark in budgets.items() if not isclose(C, target, rel_tol=1e-3)}
+    return apart | {target: "target"}
+
+
+def _prepare(frame, out, checkpoints=False):
     if out is not None:
         with users_input(OSError, prefix="cannot write to --out: "):
             out.mkdir(parents=True, exist_ok=True)
-    runs = prepare(frame)
+    runs = prepare(frame, checkpoints)
     return runs, [*frame.attrs.get("notes", ()), *runs.notes]
 
 
@@ -161,7 +198,7 @@ def _print_json(source, frame, target, notes, fits, files):
         "n_rows": len(frame),
         "target_compute": target,
         "notes": notes,
-        "fits": [record(fit, target) | _intervals(fit) for fit in fits],
+        "fits": [record(fit, target) | interval_record(fit) for fit in fits],
         "files": [str(path) for path in files],
     }
     json_line(content)
@@ -170,9 +207,3 @@ def _print_json(source, frame, target, notes, fits, files):
 def json_line(content):
     """Print an object as JSON to stdout."""
     print(to_json(content))
-
-
-def _intervals(fit):
-    if not hasattr(fit.estimator, "conf_int"):
-        return {}
-    return {"intervals": fit.estimator.conf_int().to_dict(orient="index")}

@@ -180,6 +180,7 @@ class ChinchillaApproach3(SurfaceFit):
             For exact duplicates, losses that are not in nats per token, N and D that vary almost
             together, and as many parameters as runs.
         """
+
         def minimise(problem):
             return solve(problem, self.solver, self.starts, self.random_state)
 

@@ -56,9 +56,9 @@ class IntervalMixin:
         Returns
         -------
         DataFrame
-            One row per parameter; columns estimate, std_err, ci_low, ci_high. Standard errors are
-            NaN for parameters at a bound and where no degrees of freedom are left; where E is at
-            its bound 0, its interval is that of its profile.
+            One row per parameter; columns estimate, std_err, ci_low, ci_high. All are NaN where
+            no degrees of freedom are left. Where E is at its bound 0, its interval is that of its
+            profile, from 0, and it has no standard error.
         """
         interval = self.conf_int("wald", confidence_level, covariance)
         wald = self._wald(covariance)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
-from .._sklearn_compat import _check_sample_weight, _num_samples
+from .._sklearn_compat import _num_samples
 from ..exceptions import DataQualityWarning, warn_user
 from ..noise import NoiseModel
 from ..objectives import make_objective
@@ -55,13 +55,20 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
             labels = check_labels("groups", groups, n_rows)[runs.kept]
             clusters = np.unique(labels, return_inverse=True)[1].ravel()
         if noise_scale is not None:
-            noise = _check_sample_weight(noise_scale, np.empty((n_rows, 1)))[runs.kept]
-            if not (noise > 0).all():
-                row = runs.kept[np.argmax(~(noise > 0))]
+            noise = np.asarray(noise_scale, dtype=np.float64)
+            if noise.shape != (n_rows,):
                 raise ValueError(
-                    f"noise_scale must be positive: row {row} has {noise_scale[row]!r}. Give the "
-                    "standard deviation of each loss, up to a common factor."
+                    f"noise_scale must hold one number per row of X ({n_rows}), got shape "
+                    f"{noise.shape}."
                 )
+            bad = ~(np.isfinite(noise) & (noise > 0))
+            if bad.any():
+                row = int(np.argmax(bad))
+                raise ValueError(
+                    f"noise_scale must be positive: row {row} has {noise[row]}. Give the standard "
+                    "deviation of each loss, up to a common factor."
+                )
+            noise = noise[runs.kept]
             noise = noise / np.exp(np.average(np.log(noise), weights=runs.weight))
         return Details(clusters, noise)
 

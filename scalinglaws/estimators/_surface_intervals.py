@@ -117,9 +117,7 @@ class SurfaceIntervals(IntervalMixin):
             low, high = self._quantiles(confidence_level, **options)
             return pd.DataFrame({"ci_low": low, "ci_high": high}, index=index)
         if method != "profile":
-            raise ValueError(
-                f"method must be 'wald', 'profile' or 'bootstrap', got {method!r}."
-            )
+            raise ValueError(f"method must be 'wald', 'profile' or 'bootstrap', got {method!r}.")
         found = self._covariance(covariance)
         ends = [
             profile_interval(self._problem_, self._theta_, name, confidence_level, found)
@@ -167,6 +165,10 @@ class SurfaceIntervals(IntervalMixin):
     def _wald(self, kind=None):
         values, found = self._values(), self._covariance(kind)
         matrix = propagate(found.matrix, self._slopes())
+        if values.get("E") == 0.0:
+            # At its bound E has an interval of one side, see `_wald_interval`.
+            at = list(values).index("E")
+            matrix[at] = matrix[:, at] = np.nan
         positive = np.isin(list(values), _AMPLITUDES)
         return Wald(list(values), np.array(list(values.values())), matrix, found.dof, positive)
 
@@ -200,4 +202,3 @@ class SurfaceIntervals(IntervalMixin):
     def _variables_of(self, N, D):
         """Return the two variables of the law for runs."""
         return N, D
-

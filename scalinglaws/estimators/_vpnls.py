@@ -161,9 +161,5 @@ class VPNLS(SurfaceFit):
                 )
             if noise_scale is not None:
                 raise ValueError("noise_scale needs solver='auto'.")
-            minimise = partial(
-                solve_projected, method=self.solver, resolution=self.resolution
-            )
-        return self._fit_law(
-            X, y, sample_weight, groups, noise_scale, "chinchilla", 5, minimise
-        )
+            minimise = partial(solve_projected, method=self.solver, resolution=self.resolution)
+        return self._fit_law(X, y, sample_weight, groups, noise_scale, "chinchilla", 5, minimise)

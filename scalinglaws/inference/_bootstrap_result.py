@@ -155,7 +155,9 @@ class BootstrapResult:
             with probability `confidence_level`.
         """
         C = float(as_positive(C, "C"))
-        N = float(self._whole.allocation(np.array([C]))[0][0, 0] if N is None else as_positive(N, "N"))
+        N = float(
+            self._whole.allocation(np.array([C]))[0][0, 0] if N is None else as_positive(N, "N")
+        )
         level = self._level(confidence_level)
         cost = np.stack(self._draws.regret(C, N))
         cost = cost[:, np.isfinite(cost).all(axis=0)]

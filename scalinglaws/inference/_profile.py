@@ -43,9 +43,7 @@ class ProfileResult:
     @property
     def frame(self):
         """The profile as a DataFrame with columns value, objective, root."""
-        return pd.DataFrame(
-            {"value": self.values, "objective": self.objective, "root": self.root}
-        )
+        return pd.DataFrame({"value": self.values, "objective": self.objective, "root": self.root})
 
     def __str__(self):
         return (

@@ -17,7 +17,14 @@ from ._quantities import (
 )
 from ._refit import Refits, refit
 from ._resample import BLOCK, Replicates, Scheme, resampled
-from ._scales import fit_scales, noise_exponent, noise_of, noise_variable, robust_spread, weighted_median
+from ._scales import (
+    fit_scales,
+    noise_exponent,
+    noise_of,
+    noise_variable,
+    robust_spread,
+    weighted_median,
+)
 from ._solve import (
     SOLVER_NAMES,
     Solution,

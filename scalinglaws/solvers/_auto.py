@@ -125,10 +125,7 @@ def default_starts(problem):
     law = problem.law
     if law.name == "kaplan" or not law.data_term:
         build = _kaplan_starts if law.name == "kaplan" else _power_starts
-        starts = [
-            build(problem, problem.loss_of(row), row)
-            for row in range(problem.n_problems)
-        ]
+        starts = [build(problem, problem.loss_of(row), row) for row in range(problem.n_problems)]
         rows = np.repeat(np.arange(len(starts)), [len(start) for start in starts])
         return np.concatenate(starts), rows
     parts = [_grid_starts(problem, first) for first in range(0, problem.n_problems, _CHUNK)]

@@ -14,8 +14,9 @@ class Covariance(NamedTuple):
     """Covariance of the free parameters at an optimum, with the degrees of freedom of its errors.
 
     `matrix`, of shape (p, p), is NaN where a parameter is at a bound, and everywhere where there
-    are no degrees of freedom or the runs do not determine the parameters. `model`, of the same
-    shape, is the inverse of the curvature of the objective: the covariance up to a factor if the
+    are no degrees of freedom or the runs do not determine the parameters. E at its bound 0 counts
+    as free: what it would vary by if losses below 0 were allowed is what others are uncertain
+    by. `model`, of the same shape, is the inverse of the curvature of the objective: the covariance up to a factor if the
     noise of all runs is equal.
     """
 
@@ -64,7 +65,7 @@ def covariance(problem, theta, row=0, kind="robust", clusters=None):
     """
     law, p = problem.law, problem.law.n_parameters
     unknown = np.full((p, p), np.nan)
-    free = (theta > law.lower) & (theta < law.upper)
+    free = (theta > law.lower) & (theta < law.upper) | (np.array(law.names) == "E")
     weight, rows = problem.weight_of(row), np.array([row])
     total = float(weight.sum())
     dof = total - p

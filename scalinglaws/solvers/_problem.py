@@ -5,7 +5,6 @@ from functools import cached_property
 
 import numpy as np
 
-
 from .._array import namespace
 from ..objectives import Huber
 from ..surfaces._centred import LAWS, CentredLaw

@@ -4,7 +4,6 @@ import numpy as np
 from scipy import stats
 from scipy.optimize.elementwise import find_root
 
-from ._covariance import covariance as covariance_of
 from ._covariance import propagate
 from ._newton import minimise_newton
 from ._projection import solve_levels
@@ -63,18 +62,11 @@ class Profile:
         slope = derivatives(function, theta)
         robust, model = (propagate(part, slope)[0, 0] for part in (found.matrix, found.model))
         self.dof = found.dof
-        self.at_bound, self.fixed = not np.isfinite(robust), False
-        if self.at_bound:
-            # The parameter has no Wald error: the rise is measured by the size of the residuals.
-            classical = covariance_of(problem, theta, kind="classical")
-            ratio = np.diag(classical.matrix) / np.diag(classical.model)
-            robust, model = float(np.nanmean(ratio)), 1.0
-            self._model = np.where(np.isnan(found.model), 0.0, found.model)
-            self._error = max(0.1 * float(problem.y.min()), 1e-3)
-        else:
-            self.fixed = robust == 0.0
-            self._error = np.sqrt(robust) / (self.estimate if self._logarithmic else 1.0)
+        self.at_bound = name == "E" and self.estimate == 0.0
+        # A law may fix a parameter, as alpha = beta fixes a.
+        self.fixed = robust == 0.0
         self.dispersion = 1.0 if self.fixed else robust / model
+        self._error = np.sqrt(robust) / (self.estimate if self._logarithmic else 1.0)
 
     @property
     def limits(self):
@@ -116,8 +108,7 @@ class Profile:
         """
         if self.fixed:
             return self.estimate, self.estimate
-        one_sided = self.at_bound and self.name == "E"
-        level = confidence_level if one_sided else 0.5 + confidence_level / 2
+        level = confidence_level if self.at_bound else 0.5 + confidence_level / 2
         quantile = float(stats.t.ppf(level, max(self.dof, 1.0)))
         return tuple(self._end(sign, quantile) for sign in (-1.0, 1.0))
 

@@ -11,7 +11,6 @@ from typing import NamedTuple
 import numpy as np
 
 from .._array import device, namespace
-
 from ._auto import default_starts, minimise_auto
 from ._certificate import examine
 from ._newton import free_parameters

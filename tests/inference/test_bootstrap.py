@@ -15,7 +15,13 @@ import pytest
 from scipy import stats
 from sklearn.base import clone
 
-from scalinglaws import VPNLS, ChinchillaApproach1, ChinchillaApproach2, ChinchillaApproach3, PowerLaw
+from scalinglaws import (
+    VPNLS,
+    ChinchillaApproach1,
+    ChinchillaApproach2,
+    ChinchillaApproach3,
+    PowerLaw,
+)
 from scalinglaws.exceptions import DataQualityWarning
 from scalinglaws.inference import bootstrap
 from scalinglaws.noise import NoiseModel
@@ -134,7 +140,9 @@ def test_batched_refits_are_the_fits_of_the_resamples(estimator, runs):
     result = bootstrap(estimator, X, y, n_resamples=12, random_state=5)
     rng = np.random.default_rng(5)
     whole = clone(estimator).fit(X, y)
-    fixed = clone(estimator).set_params(delta=whole.delta_) if hasattr(whole, "delta_") else estimator
+    fixed = (
+        clone(estimator).set_params(delta=whole.delta_) if hasattr(whole, "delta_") else estimator
+    )
     scale = whole.noise_.scale(6 * X.prod(axis=1), whole.predict(X))
     rows = rng.integers(0, len(y), (12, len(y)))
     for k in range(12):
@@ -249,13 +257,17 @@ class TestIntervals:
         fit = result.estimator
         N, D = fit.surface_.optimal_allocation(1e24)
         assert table.loc[(1e24, "N"), "estimate"] == pytest.approx(N, rel=1e-9)
-        assert table.loc[(1e24, "loss"), "estimate"] == pytest.approx(fit.surface_.optimal_loss(1e24))
+        assert table.loc[(1e24, "loss"), "estimate"] == pytest.approx(
+            fit.surface_.optimal_loss(1e24)
+        )
         draw = result.params.iloc[7]
         G = (draw["alpha"] * draw["A"] / draw["beta"] / draw["B"]) ** (
             1 / (draw["alpha"] + draw["beta"])
         )
         N_draw = G * (1e24 / 6) ** draw["a"]
-        assert result._draws.allocation(np.array([1e24]))[0][7, 0] == pytest.approx(N_draw, rel=1e-8)
+        assert result._draws.allocation(np.array([1e24]))[0][7, 0] == pytest.approx(
+            N_draw, rel=1e-8
+        )
         low, high = table.loc[(1e24, "D/N"), ["ci_low", "ci_high"]]
         assert low < D / N < high
 
@@ -264,7 +276,9 @@ class TestIntervals:
         table = result.predict_interval(X)
         assert list(table.index) == ["a", "b", "c"]
         assert table["estimate"].to_numpy() == pytest.approx(result.estimator.predict(X.to_numpy()))
-        assert ((table["ci_low"] < table["estimate"]) & (table["estimate"] < table["ci_high"])).all()
+        assert (
+            (table["ci_low"] < table["estimate"]) & (table["estimate"] < table["ci_high"])
+        ).all()
         with pytest.raises(ValueError, match="two columns"):
             result.predict_interval(runs[0][:, :1])
 
@@ -310,7 +324,9 @@ class TestOtherEstimators:
         recipe = VPNLS(solver="l-bfgs-b", resolution=8)
         ours = bootstrap(VPNLS(), X, y, n_resamples=6, random_state=0).params
         theirs = bootstrap(recipe, X, y, n_resamples=6, random_state=0)
-        assert theirs.params["alpha"].to_numpy() == pytest.approx(ours["alpha"].to_numpy(), rel=1e-3)
+        assert theirs.params["alpha"].to_numpy() == pytest.approx(
+            ours["alpha"].to_numpy(), rel=1e-3
+        )
         assert theirs.regret(1e24).loc["loss", "mean"] > 0
 
     def test_power_law(self, runs):

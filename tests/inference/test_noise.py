@@ -17,9 +17,7 @@ LAW = ChinchillaSurface(1.7, 400.0, 400.0, 0.34, 0.28)
 def test_finds_the_model_that_the_runs_were_drawn_from(on, variable):
     exponent, reference = (-0.2, 1e19) if variable == "compute" else (2.0, 2.5)
     truth = NoiseModel(0.01, variable, exponent, reference, on)
-    frame = make_isoflop(
-        LAW, np.logspace(17, 21, 6), 12, noise=truth, n_seeds=4, random_state=0
-    )
+    frame = make_isoflop(LAW, np.logspace(17, 21, 6), 12, noise=truth, n_seeds=4, random_state=0)
     found = noise_from_replicates(frame[["N", "D"]], frame["loss"], variable, on)
     # The loss spans a tenth of the range of log C: its power is that much less certain.
     assert found.exponent == pytest.approx(exponent, abs=0.03 if variable == "compute" else 0.5)

@@ -4,11 +4,11 @@ import lmfit
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from tests.inference.conftest import make_runs
 
 from scalinglaws import VPNLS, ChinchillaApproach2, ChinchillaApproach3, KaplanLaw, PowerLaw
 from scalinglaws.inference import profile_likelihood
 from scalinglaws.surfaces import ChinchillaSurface
+from tests.inference.conftest import make_runs
 
 
 @pytest.mark.parametrize("name", ["E", "A", "alpha", "b"])
@@ -39,17 +39,15 @@ def test_objective_is_that_of_a_constrained_search(name, runs):
         start = np.array([getattr(fit, f"{n}_") for n in names])
         scale = start.copy()
         found = min(
-            (
-                minimize(
-                    lambda s, value=value, scale=scale: np.sum(
-                        (loss(complete(s * scale, value)) - y) ** 2
-                    ),
-                    np.ones(len(names)) * factor,
-                    method="Nelder-Mead",
-                    options={"xatol": 1e-10, "fatol": 1e-16, "maxiter": 20000, "maxfev": 20000},
-                ).fun
-                for factor in (1.0, 1.02)
-            )
+            minimize(
+                lambda s, value=value, scale=scale: np.sum(
+                    (loss(complete(s * scale, value)) - y) ** 2
+                ),
+                np.ones(len(names)) * factor,
+                method="Nelder-Mead",
+                options={"xatol": 1e-10, "fatol": 1e-16, "maxiter": 20000, "maxfev": 20000},
+            ).fun
+            for factor in (1.0, 1.02)
         )
         assert objective <= found * (1 + 1e-6)
         assert objective == pytest.approx(found, rel=1e-2)

@@ -121,14 +121,20 @@ def test_intervals_cover_also_where_the_noise_is_unequal(objective, exponent):
     assert (ratio > 0.75).all() and (ratio < 1.6).all()
 
 
-def test_parameter_at_a_bound_has_no_error():
+def test_E_at_its_bound_leaves_the_others_their_uncertainty():
+    """Errors as if E were free: continuous where E leaves the bound, not those of a known E."""
     N, D, _ = _runs(0, 0.0)
-    loss = 40 * N**-0.15 + 30 * D**-0.12 - 0.05
-    problem = Problem.from_runs("chinchilla", Huber(1e-3), "log", N, D, loss)
-    found = covariance(problem, solve(problem).theta[0])
-    errors = standard_errors(found.matrix)
-    assert np.isnan(errors[0]) and np.isfinite(errors[1:]).all()
-    assert np.isnan(propagate(found.matrix, np.eye(5))[0]).all()
+    rng = np.random.default_rng(3)
+    noise = np.exp(0.003 * rng.normal(size=N.size))
+    errors = []
+    for shift in (-0.06, 0.3):
+        loss = (40 * N**-0.15 + 30 * D**-0.12 + shift) * noise
+        problem = Problem.from_runs("chinchilla", Squared(), "log", N, D, loss)
+        theta = solve(problem).theta[0]
+        errors.append(standard_errors(covariance(problem, theta).matrix))
+        assert (theta[0] == 0.0) == (shift < 0)
+    assert np.isfinite(errors).all()
+    assert errors[0] == pytest.approx(errors[1], rel=0.7)
 
 
 def test_no_degrees_of_freedom():
