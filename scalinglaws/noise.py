@@ -49,6 +49,7 @@ class NoiseModel:
     on: str = "log"
 
     def __post_init__(self):
+        """Check the values."""
         if self.variable not in VARIABLES:
             raise ValueError(f"variable={self.variable!r} is not one of {', '.join(VARIABLES)}.")
         if self.on not in ("log", "loss"):
@@ -83,6 +84,7 @@ class NoiseModel:
         return self.sd * (v / self.reference) ** self.exponent
 
     def __str__(self):
+        """Return the noise as a formula."""
         what = f"noise of the {'log loss' if self.on == 'log' else 'loss'} {self.sd:.3g}"
         if self.variable == "constant":
             return what

@@ -1,8 +1,9 @@
 """What is minimised: functions of a residual, with the derivatives that a solver needs.
 
 The residual is ``log(predicted) - log(observed)`` or ``predicted - observed``, in units of its
-noise; an objective knows neither. Arrays may be of numpy or of torch. Every objective is summed over runs with their weights, never averaged: stopping rules in
-units of a mean are how published fits stopped early (Besiroglu et al. 2024).
+noise; an objective knows neither. Arrays may be of numpy or of torch. Every objective is summed
+over runs with their weights, never averaged: stopping rules in units of a mean are how published
+fits stopped early (Besiroglu et al. 2024).
 """
 
 from dataclasses import dataclass

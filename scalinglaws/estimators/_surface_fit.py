@@ -1,4 +1,4 @@
-"""What the direct fits of a loss surface share: from runs to a solved problem and its attributes."""
+"""What direct fits of a loss surface share: from runs to a solved problem and its attributes."""
 
 from typing import NamedTuple
 

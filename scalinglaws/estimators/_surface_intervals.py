@@ -75,7 +75,7 @@ class SurfaceIntervals(IntervalMixin):
         return pd.concat(parts, keys=C, names=["C", "quantity"])
 
     def regret(self, C, confidence_level=0.95, covariance=None):
-        """What it costs to train the sizes at the ends of the interval of N*.
+        """Tell what it costs to train the sizes at the ends of the interval of N*.
 
         Parameters
         ----------

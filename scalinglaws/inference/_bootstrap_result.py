@@ -137,7 +137,7 @@ class BootstrapResult:
         return self._table(answer, names * len(C), confidence_level, interval, index)
 
     def regret(self, C, N=None, confidence_level=None):
-        """What it costs to train one size, if a draw is the truth.
+        """Tell what it costs to train one size, if a draw is the truth.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Covariances of a fitted law: classical, robust to unequal noise, clustered; and what they imply."""
+"""Covariances of a fitted law: classical, robust to unequal noise, clustered."""
 
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ class Covariance(NamedTuple):
     `matrix`, of shape (p, p), is NaN where a parameter is at a bound, and everywhere where there
     are no degrees of freedom or the runs do not determine the parameters. E at its bound 0 counts
     as free: what it would vary by if losses below 0 were allowed is what others are uncertain
-    by. `model`, of the same shape, is the inverse of the curvature of the objective: the covariance up to a factor if the
-    noise of all runs is equal.
+    by. `model`, of the same shape, is the inverse of the curvature of the objective: the covariance
+    up to a factor if the noise of all runs is equal.
     """
 
     matrix: np.ndarray

@@ -227,7 +227,7 @@ class _Restricted:
         return (self.basis[rows] @ reduced[..., None])[..., 0] + self.offset[rows]
 
     def value(self, reduced, rows):
-        """Summed objective."""
+        """Return the summed objective."""
         return self.problem.value(self.expand(reduced, rows), np.zeros_like(rows))
 
     def expansion(self, reduced, rows):

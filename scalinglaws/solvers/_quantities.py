@@ -1,4 +1,4 @@
-"""What a fitted law is asked for: parameters, allocation, losses; for draws and derivatives alike."""
+"""What a fitted law is asked for: parameters, allocation, losses; for draws and derivatives."""
 
 import numpy as np
 
@@ -69,7 +69,7 @@ def losses(problem, theta, log_N, log_D):
 
 
 def loss_derivatives(problem, theta, log_N, log_D):
-    """Derivatives of the losses of one parameter vector, shape (n_runs, p)."""
+    """Return the derivatives of the losses of one parameter vector, shape (n_runs, p)."""
     x, z = log_N - problem.center[0], log_D - problem.center[1]
     return problem.law.jacobian(problem.law.terms(theta[None], x, z), x, z)[0].T
 
@@ -106,7 +106,7 @@ def regret(problem, theta, C, log_N):
 
 
 def derivatives(function, theta):
-    """Derivatives of an analytic function by complex steps: exact to rounding.
+    """Differentiate an analytic function by complex steps: exact to rounding.
 
     Parameters
     ----------

@@ -132,7 +132,7 @@ class CentredLaw:
         return x, z, size, data, xp.stack((one, -x, -z, x * z), axis=1)
 
     def moments(self, terms, features, force, stiffness):
-        """Sums over runs that make the gradient and the Hessian of a function of the losses.
+        """Return the sums over runs that make gradient and Hessian of a function of the losses.
 
         Where the law is a sum of two powers these are matrix products with powers of x and z.
 

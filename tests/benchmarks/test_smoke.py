@@ -37,6 +37,27 @@ def test_optima_and_stuck(tmp_path, upstream):
     assert stuck["met"].all()
 
 
+def test_coverage(tmp_path):
+    """Twelve data sets say little: what a method far off would show."""
+    coverage, surfaces = _run(tmp_path, "coverage", "surface_coverage")
+    default = coverage[coverage["method"].str.startswith("default")]
+    assert len(default) == 4 and (coverage.groupby("noise").size() == 9).all()
+    assert default["coverage"].mean() >= 0.8
+    assert (default["RMSE / best"] < 1.5).all()
+    assert surfaces[["alpha", "beta", "a", "N*"]].mean(axis=None) >= 0.8
+    assert (surfaces["not certified"] == 0).all()
+
+
+def test_replication_and_refits(tmp_path, upstream):
+    replication, refits = _run(tmp_path, "replication", "refits")
+    assert (replication["failed"] == 0).all()
+    assert (replication["difference"].abs() < 0.1).all()
+    batches = refits[refits["what"] == "refits"]
+    assert (batches["certified"] == 4000).all()
+    assert (batches["worse than the careful solver, of 200"] == 0).all()
+    assert (batches["CPU s"] < 10).all()
+
+
 def test_speed(tmp_path):
     """Far from the targets only on a machine that is far slower; the full run quotes numbers."""
     (table,) = _run(tmp_path, "speed")
@@ -54,7 +75,11 @@ def test_unknown_name():
     assert done.returncode == 2 and "choose from recovery" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["recovery", "optima", "stuck", "speed"])
+@pytest.mark.parametrize(
+    "name",
+    ["recovery", "optima", "stuck", "speed", "replication", "refits", "coverage"]
+    + ["surface_coverage"],
+)
 def test_committed_results_meet_their_targets(name):
     table = pd.read_csv(ROOT / "benchmarks" / "results" / f"{name}.csv")
     if name == "speed":
@@ -63,6 +88,9 @@ def test_committed_results_meet_their_targets(name):
         assert (checked["median ms"] <= checked["target ms"]).all()
     elif name == "optima":
         assert table.loc[table["solver"] == "auto", "met"].astype(bool).all()
+    elif name in ("refits", "coverage"):
+        assert table["met"].dropna().astype(bool).all()
+        assert table["met"].notna().sum() == {"refits": 2, "coverage": 4}[name]
     else:
         assert table["met"].all()
 
