@@ -68,7 +68,7 @@ class Scheme:
                 )
         members = tuple(np.flatnonzero(stratum == k) for k in range(stratum.max() + 1))
         chance, sizes = [None] * len(members), [len(own) for own in members]
-        if n_units == n and not (weight == weight[0]).all():
+        if kind == "pairs" and n_units == n and not (weight == weight[0]).all():
             # As many as there would be rows if a run of weight 2 were two.
             sizes = [max(len(own), round(weight[own].sum())) for own in members]
             chance = [weight[own] / weight[own].sum() for own in members]
@@ -92,10 +92,14 @@ class Scheme:
             return integers(0, self.n_units, (n_resamples, self.n_units))
         parts = tuple(zip(self.strata, self.sizes, self.chance, strict=True))
         drawn = [
-            [rng.choice(own, size, p=chance) for own, size, chance in parts]
+            np.concatenate([rng.choice(own, size, p=chance) for own, size, chance in parts])
             for _ in range(n_resamples)
         ]
-        return np.array([np.concatenate(parts) for parts in drawn])
+        drawn = np.array(drawn)
+        if self.kind == "residual":
+            # Every run gets a residual of its own stratum.
+            drawn[:, np.concatenate(self.strata)] = drawn.copy()
+        return drawn
 
     def counts(self, drawn):
         """Return how often each run is in each replicate, shape (n_resamples, n_runs)."""

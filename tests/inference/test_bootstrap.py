@@ -25,6 +25,8 @@ from scalinglaws import (
 from scalinglaws.exceptions import DataQualityWarning
 from scalinglaws.inference import bootstrap
 from scalinglaws.noise import NoiseModel
+from scalinglaws.solvers import Replicates, Scheme
+from tests.inference.conftest import TRUTH
 
 FIXED = ChinchillaApproach3(delta=1e-3, noise="constant")
 
@@ -208,6 +210,28 @@ def test_other_schemes_see_the_noise(method, runs):
     assert ratio[["E", "alpha", "beta", "a"]].to_numpy() == pytest.approx(1.0, abs=0.12)
 
 
+def test_residuals_stay_in_their_stratum(runs):
+    """Budgets without noise keep their losses; rows are in no order."""
+    X, y, budget = runs
+    order = np.random.default_rng(0).permutation(len(y))
+    X, budget = X[order], budget[order]
+    quiet = budget == budget.min()
+    y = np.where(quiet, TRUTH.loss(*X.T), TRUTH.loss(*X.T) * np.exp(0.01 * np.sin(np.arange(42))))
+    fit = VPNLS(on="log").fit(X, y)
+    scheme = Scheme.of_weights(np.ones(42), strata=budget, kind="residual")
+    drawn = scheme.draw(np.random.default_rng(1), 20)
+    assert (budget[drawn] == budget).all()
+    replicates = Replicates(fit._problem_, fit._theta_, scheme)(drawn)
+    assert np.ptp(np.log(replicates.y[:, quiet]), axis=0).max() < 0.01
+
+
+def test_noise_needs_no_more_runs_than_parameters(runs):
+    X, y, _ = runs
+    few = slice(0, 42, 7)
+    result = bootstrap(PowerLaw(), X[few], y[few], method="noise", noise=0.001, n_resamples=20)
+    assert result.n_failed == 0
+
+
 def test_noise_as_given(runs):
     X, y, _ = runs
     small, large = (
@@ -327,7 +351,7 @@ class TestOtherEstimators:
     def test_recipe_of_others(self, runs):
         X, y, _ = runs
         recipe = VPNLS(solver="l-bfgs-b", resolution=8)
-        ours = bootstrap(VPNLS(), X, y, n_resamples=6, random_state=0).params["alpha"]
+        ours = bootstrap(VPNLS(), X, y, n_resamples=6, random_state=0).params
         theirs = bootstrap(recipe, X, y, n_resamples=6, random_state=0)
         assert theirs.params["alpha"].to_numpy() == pytest.approx(
             ours["alpha"].to_numpy(), rel=1e-3
