@@ -3,15 +3,25 @@
 from ._bootstrap import bootstrap
 from ._bootstrap_result import BootstrapResult
 from ._checkpoints import DesignEffect, design_effect
+from ._hypothesis_test import HypothesisTest
+from ._likelihood_ratio import likelihood_ratio_test, offset_test, tied_test
 from ._noise import noise_from_replicates
 from ._profile import ProfileResult, profile_likelihood
+from ._residual_test import residual_test
+from ._wald_test import wald_test
 
 __all__ = [
     "BootstrapResult",
     "DesignEffect",
+    "HypothesisTest",
     "ProfileResult",
     "bootstrap",
     "design_effect",
+    "likelihood_ratio_test",
     "noise_from_replicates",
+    "offset_test",
     "profile_likelihood",
+    "residual_test",
+    "tied_test",
+    "wald_test",
 ]
