@@ -19,7 +19,7 @@ class Asked:
 
 
 # Of comparisons, where three methods and more are refitted one by one.
-BRIEF = Asked(n_resamples=300)
+BRIEF = Asked(n_resamples=200)
 
 
 @dataclass

@@ -70,7 +70,8 @@ def compare_methods(frame, *, source, target, out=None, as_json=False, truth=Non
     if line := spread(fits):
         say(console, line)
     say(console, "95 % intervals are Wald's with Student quantiles, but for methods with a note on "
-          "the bootstrap. They say how sure a method is of its answer, not whether its law holds.")  # fmt: skip
+          "the bootstrap. They say how sure a method is of its answer, not whether its law "
+          "holds.")  # fmt: skip
     say(console, "Certified: the gradient vanishes and the curvature is positive, whatever the "
           "optimiser said. It speaks of the minimum, not of the law. "
           "Objectives compare within one method only.")  # fmt: skip

@@ -12,7 +12,7 @@ from scalinglaws import ChinchillaApproach3, __version__
 from scalinglaws.cli._demo import synthetic_table
 from scalinglaws.cli._methods import METHODS, prepare
 from scalinglaws.cli._options import ColumnsCommand, repeat
-from scalinglaws.datasets import load_sweep
+from scalinglaws.datasets import fetch_besiroglu2024, load_sweep
 from scalinglaws.plotting import AllocationDisplay
 from scalinglaws.surfaces import ChinchillaSurface
 
@@ -198,8 +198,9 @@ class TestFit:
         content = json.loads(out)
         assert content["n_rows"] == 245
         assert "D is derived: D = C / (6 N)" in content["notes"]
-        # Best known optimum of the log-Huber objective on all 245 rows.
-        np.testing.assert_allclose(content["fits"][0]["objective"], 0.00182601052, rtol=1e-6)
+        data = fetch_besiroglu2024(data_home=upstream)
+        expected = ChinchillaApproach3().fit(data.data, data.target)
+        np.testing.assert_allclose(content["fits"][0]["objective"], expected.objective_, rtol=1e-9)
 
 
 class TestCompare:
