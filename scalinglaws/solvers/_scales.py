@@ -130,7 +130,7 @@ def noise_exponent(residual, variable, weight, smallest=0.0, n_parameters=0):
             break
     # Under normal noise the variance of the estimate is about this.
     variance = 0.64 / information
-    return exponent * max(0.0, 1.0 - variance / max(exponent**2, np.finfo(float).tiny))
+    return exponent * (1.0 - variance / exponent**2) if exponent**2 > variance else 0.0
 
 
 def weighted_median(values, weight):
