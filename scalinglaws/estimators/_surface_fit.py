@@ -117,9 +117,15 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         self._certify(problem, solution)
         if details.clusters is None:
             self._warn_of_checkpoints(runs)
-        names = [name for name in values if name not in ("a", "b")]
-        self.covariance_ = self._natural_covariance()[: len(names), : len(names)]
         return self
+
+    @property
+    def covariance_(self):
+        """Covariance of the parameters, computed when it is asked for."""
+        if not hasattr(self, "_theta_"):
+            raise AttributeError(f"{type(self).__name__} has no covariance_ before it is fitted.")
+        n = sum(name not in ("a", "b") for name in self._values())
+        return self._natural_covariance()[:n, :n]
 
     def _store(self, values):
         """Set the attributes of a Chinchilla-type fit."""
@@ -161,8 +167,11 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
 
     def _warn_of_checkpoints(self, runs):
         """Warn where rows of one size move together: they are no independent runs."""
-        pairs = np.unique(np.column_stack((runs.N, runs.D)), axis=0)
-        if len(pairs) < _FEWEST_CHECKPOINTS * len(np.unique(runs.N)):
+        n_sizes = len(np.unique(runs.N))
+        if len(runs.N) < _FEWEST_CHECKPOINTS * n_sizes:
+            return
+        cells = np.unique(np.column_stack((runs.N, runs.D)), axis=0)
+        if len(cells) < _FEWEST_CHECKPOINTS * n_sizes:
             return
         found = dependence(self._limited_residuals(), runs.N)
         if found.pvalue < _SIGNIFICANT:
