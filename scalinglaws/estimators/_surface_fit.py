@@ -54,6 +54,11 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         if groups is not None:
             labels = check_labels("groups", groups, n_rows)[runs.kept]
             clusters = np.unique(labels, return_inverse=True)[1].ravel()
+            if clusters.max() == 0:
+                raise ValueError(
+                    f"groups has the one label {labels[0]!s} for all rows: with one group nothing "
+                    "tells how far groups differ. Leave groups out, or label rows by training run."
+                )
         if noise_scale is not None:
             noise = np.asarray(noise_scale, dtype=np.float64)
             if noise.shape != (n_rows,):
@@ -117,6 +122,12 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         self._certify(problem, solution)
         if details.clusters is None:
             self._warn_of_checkpoints(runs)
+        elif details.clusters.max() < n_parameters:
+            warn_user(
+                f"{details.clusters.max() + 1} groups for {n_parameters} parameters: errors that "
+                "are clustered by so few cannot be trusted. Add training runs.",
+                DataQualityWarning,
+            )
         return self
 
     @property

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..exceptions import DataQualityWarning, warn_user
 from ..solvers import (
     COVARIANCES,
     Scheme,
@@ -133,6 +134,16 @@ class SurfaceIntervals(IntervalMixin):
         )
         refits = [refit(block, self._theta_[None]) for block in blocks]
         theta = np.concatenate([part.theta[part.certified] for part in refits])
+        n_failed = n_resamples - len(theta)
+        if len(theta) < 2:
+            raise ValueError(
+                f"{n_failed} of {n_resamples} refits failed: no interval can be given."
+            )
+        if n_failed:
+            warn_user(
+                f"{n_failed} of {n_resamples} refits of resampled runs failed and are left out.",
+                DataQualityWarning,
+            )
         draws = np.stack(list(parameters(self._problem_, theta).values()))
         tail = 0.5 - confidence_level / 2
         return np.quantile(draws, [tail, 1.0 - tail], axis=1)

@@ -161,7 +161,7 @@ def _step(xp, theta, gradient, hessian, scale, damping, lower, upper):
 
 
 def _solved(xp, H, g):
-    """Solve a batch of linear systems; a singular one gets zero, which is no step."""
+    """Solve a batch of linear systems; singular ones take no step where they are flat."""
     try:
         return xp.linalg.solve(H, g[..., None])[..., 0]
     except (np.linalg.LinAlgError, RuntimeError):

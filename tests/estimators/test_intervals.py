@@ -7,6 +7,7 @@ from scipy import stats
 
 from scalinglaws import VPNLS, ChinchillaApproach3, KaplanLaw, PowerLaw
 from scalinglaws.datasets import make_isoflop
+from scalinglaws.exceptions import DataQualityWarning
 from scalinglaws.noise import NoiseModel
 from scalinglaws.surfaces import ChinchillaSurface
 
@@ -110,6 +111,16 @@ class TestPredictions:
             assert (((other - wald).abs().max(axis=1) / width) < 0.25).all()
         with pytest.raises(ValueError, match="'wald', 'profile' or 'bootstrap'"):
             fit.conf_int("magic")
+
+
+def test_failed_refits_are_said():
+    """Three sizes, two of them rare: some resamples do not determine alpha."""
+    N = np.repeat([1e8, 1e9, 1e10], [2, 10, 2])
+    D = np.concatenate([np.geomspace(1e9, 1e11, n) for n in (2, 10, 2)])
+    y = TRUTH.loss(N, D) * np.exp(0.002 * np.random.default_rng(0).normal(size=14))
+    fit = ChinchillaApproach3(loss="squared", noise="constant").fit(np.column_stack((N, D)), y)
+    with pytest.warns(DataQualityWarning, match=r"\d+ of 200 refits of resampled runs failed"):
+        fit.conf_int("bootstrap", n_resamples=200, random_state=0)
 
 
 class TestNoise:

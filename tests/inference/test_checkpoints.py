@@ -80,6 +80,10 @@ def test_bad_groups(runs):
     X, y, _ = runs
     with pytest.raises(ValueError, match="one label per row of X"):
         VPNLS().fit(X, y, groups=np.arange(5))
+    with pytest.raises(ValueError, match="has the one label a for all rows"):
+        VPNLS().fit(X, y, groups=["a"] * 42)
+    with pytest.warns(DataQualityWarning, match="3 groups for 5 parameters"):
+        VPNLS().fit(X, y, groups=np.arange(42) // 14)
     with pytest.raises(ValueError, match="needs groups"):
         VPNLS().fit(X, y).summary(covariance="clustered")
     with pytest.raises(ValueError, match="covariance must be one of"):
