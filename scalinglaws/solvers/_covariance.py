@@ -50,9 +50,9 @@ def covariance(problem, theta, row=0, kind="robust", clusters=None):
     -----
     For an objective with a kink, or a Huber function whose quadratic zone is narrower than the
     residuals, psi' is a uniform kernel over the smallest residuals, as for quantile regression.
-    Each run's psi' is pooled with the mean of all, the more so the fewer runs there are: it is a
-    yes or no, and noisy. Without a kernel all covariances have Huber's correction for the number
-    of parameters, ``(1 + p var(psi') / (n mean(psi')**2))**2``.
+    Without a kernel each run's psi' is pooled with the mean of all, the more so the fewer runs
+    there are (it is a yes or no, and noisy), and all covariances have Huber's correction for the
+    number of parameters, ``(1 + p var(psi') / (n mean(psi')**2))**2``.
 
     References
     ----------
@@ -136,13 +136,11 @@ def _stiffness(objective, residual, weight, p):
     reached = np.cumsum(weight[order])
     last = min(np.searchsorted(reached, share * total), len(size) - 1)
     window = size[order][last]
-    narrow = delta < window
-    if narrow:
-        own = (delta / window if delta else 1.0 / window) * (size <= window)
+    if delta < window:
+        return (delta / window if delta else 1.0 / window) * (size <= window), correction
     pooled = np.average(own, weights=weight)
-    if not narrow:
-        variance = np.average((own - pooled) ** 2, weights=weight)
-        correction = (1.0 + p / total * variance / pooled**2) ** 2
+    variance = np.average((own - pooled) ** 2, weights=weight)
+    correction = (1.0 + p / total * variance / pooled**2) ** 2
     return pooled + (own - pooled) * n_distinct / (n_distinct + _POOLED), correction
 
 
