@@ -1,4 +1,4 @@
-"""Coverage of 95 % intervals for the loss of a run 1650 times beyond the data.
+"""Coverage of 95 % intervals for the loss of a run 1670 times beyond the data.
 
 42 runs on the surface of Besiroglu et al. 2024: C = logspace(18, 20.5, 6), seven sizes
 N = sqrt(C / 120) exp(linspace(-1.4, 1.4, 7)) each; log noise of four kinds. The target is the loss

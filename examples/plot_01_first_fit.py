@@ -72,7 +72,7 @@ pd.DataFrame(
 # The exponent a of N* and the irreducible loss E with 95 % intervals. Those of a fit to all runs
 # take these as independent. But runs of one size and seed are branches of one trunk, and runs of
 # one cell share the learning rate, the batch and what is wrong with the formula there. Clustered by
-# trunk the intervals are a quarter wider; with the mean of a cell as one run they are wider still.
+# trunk the intervals are wider; with the mean of a cell as one run they are wider still.
 
 of_trunks = ChinchillaApproach3().fit(X, y, groups=runs["trunk"])
 cells = runs.groupby(["N", "D"], as_index=False)["loss"].mean()

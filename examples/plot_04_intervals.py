@@ -27,32 +27,56 @@ runs = make_isoflop(truth, np.logspace(18, 20.5, 6), 8, noise=noise, random_stat
 X, y = runs[["N", "D"]], runs["loss"]
 
 fit = ChinchillaApproach3().fit(X, y)
-print("noise of the fit:  ", fit.noise_)
-print("noise of the runs: ", noise)  # the same at another reference
+reference = fit.noise_.reference
+print("fit:  ", fit.noise_)
+print("truth:", NoiseModel(float(noise.scale(reference)), "compute", noise.exponent, reference))
 
 # %%
 # Three intervals
 # ---------------
 # The Wald interval is a normal approximation, the profile follows the objective, the bootstrap
-# refits resampled runs. Where they agree it does not matter which one is taken.
+# refits resampled runs; BCa corrects its quantiles for bias and skewness. Here they nearly agree,
+# and it matters little which one is taken. (A profile is that of a parameter, which N* is not.)
+# Dashed lines are the truth.
 
 from scalinglaws.inference import bootstrap
 
-C = 1e23
+C = 1e22  # FLOPs, 32 times the largest budget
 drawn = bootstrap(fit, X, y, strata=runs["budget"], n_resamples=2000, random_state=0)
 print(drawn)
-N_true = float(truth.optimal_allocation(C)[0])
-by_method = {
-    ("a", "Wald"): fit.conf_int().loc["a"],
-    ("a", "profile"): fit.conf_int("profile").loc["a"],
-    ("a", "bootstrap"): drawn.conf_int().loc["a"],
-    ("a", "BCa"): drawn.conf_int(interval="bca").loc["a"],
-    ("N*, billions", "Wald"): fit.allocation_interval(C).loc[(C, "N"), ["ci_low", "ci_high"]] / 1e9,
-    ("N*, billions", "bootstrap"): drawn.allocation_interval(C).loc[(C, "N"), ["ci_low", "ci_high"]]
-    / 1e9,
+N = (C, "N")
+intervals = {
+    "a": {
+        "Wald": fit.conf_int().loc["a"],
+        "profile": fit.conf_int("profile").loc["a"],
+        "bootstrap": drawn.conf_int().loc["a"],
+        "BCa": drawn.conf_int(interval="bca").loc["a"],
+    },
+    "N* (billions of parameters)": {
+        "Wald": fit.allocation_interval(C).loc[N] / 1e9,
+        "bootstrap": drawn.allocation_interval(C).loc[N] / 1e9,
+        "BCa": drawn.allocation_interval(C, interval="bca").loc[N] / 1e9,
+    },
 }
-print(f"truth: a = {truth.a:.3f}, N* = {N_true / 1e9:.2f} billion")
-pd.DataFrame(by_method).T.astype(float).round(3)
+estimates = {"a": fit.a_, "N* (billions of parameters)": fit.optimal_allocation(C)[0] / 1e9}
+truths = {"a": truth.a, "N* (billions of parameters)": truth.optimal_allocation(C)[0] / 1e9}
+
+
+def draw_intervals(ax, ends, estimate, true, label):
+    """Draw intervals below each other, and the truth as a dashed line."""
+    for place, own in enumerate(ends.values()):
+        ax.plot([own["ci_low"], own["ci_high"]], [place, place], color="black", linewidth=2)
+        ax.plot(estimate, place, "o", color="black", markersize=4)
+    ax.axvline(true, color="0.5", linewidth=0.8, linestyle="--")
+    ax.set_yticks(range(len(ends)), ends)
+    ax.set(xlabel=label, ylim=(len(ends) - 0.4, -0.6))
+
+
+figure, axes = plt.subplots(2, 1, figsize=(3.5, 3.4), height_ratios=[4, 3], layout="constrained")
+for ax, (label, ends) in zip(axes, intervals.items(), strict=True):
+    draw_intervals(ax, ends, estimates[label], truths[label], label)
+plt.show()
+pd.concat({label: pd.DataFrame(ends).T for label, ends in intervals.items()})[["ci_low", "ci_high"]]
 
 # %%
 # What a wrong size would cost, if one of the draws were the truth: little, because the loss is flat
@@ -64,26 +88,28 @@ drawn.regret(C)
 # The shape of the evidence
 # -------------------------
 # The signed root of the profile is a straight line where the normal approximation is right. For E
-# it bends: the interval reaches further down than up.
+# it bends: the interval, which ends where the root leaves the grey band, reaches further down than
+# up.
 
 from scalinglaws.inference import profile_likelihood
 
 profile = profile_likelihood(ChinchillaApproach3(), X, y, "E")
 wald = fit.summary().loc["E"]
+quantile = (wald["ci_high"] - wald["estimate"]) / wald["std_err"]
 figure, ax = plt.subplots(figsize=(3.5, 2.7), layout="constrained")
+ax.axhspan(-quantile, quantile, color="0.92")
 ax.plot(profile.values, profile.root, color="black", label="profile")
 ax.plot(
     profile.values,
     (profile.values - wald["estimate"]) / wald["std_err"],
-    color="0.5",
+    color="0.4",
     linestyle="--",
     label="Wald",
 )
-for end in (profile.ci_low, profile.ci_high):
-    ax.axvline(end, color="black", linewidth=0.6, linestyle=":")
-ax.axvline(truth.E, color="0.5", linewidth=0.6)
+ends = [profile.ci_low, profile.ci_high]
+ax.plot(ends, [-quantile, quantile], "o", color="black", markersize=4, label="95 % interval")
 ax.set(xlabel="irreducible loss E (nats per token)", ylabel="signed root")
-ax.legend(frameon=False, fontsize=8, loc="lower right")
+ax.legend(frameon=False, fontsize=8, loc="upper left")
 print(profile)
 plt.show()
 
@@ -91,8 +117,8 @@ plt.show()
 # Checkpoints are not runs
 # ------------------------
 # Twenty-five runs with sixteen checkpoints each. What is particular to a run shifts all of its
-# checkpoints. Taken as 400 runs they give an interval that is far too narrow; told which run a row
-# belongs to, it is honest.
+# checkpoints. Taken as 400 runs they give an interval that is far too narrow and misses the truth;
+# told which run a row belongs to, the fit gives the same estimate with a wider one.
 
 rng = np.random.default_rng(0)
 N = np.repeat(np.logspace(7.5, 9.5, 25), 16)
@@ -106,14 +132,11 @@ from scalinglaws.inference import design_effect
 
 clustered = ChinchillaApproach3().fit(curves, losses, groups=run)
 print(design_effect(clustered, run))
-estimate, rows = clustered.alpha_, {}
-for label, kind in (("400 runs", "robust"), ("25 runs", "clustered")):
-    rows[label] = clustered.conf_int(covariance=kind).loc["alpha"]
+ends = {
+    f"taken as {what}": clustered.conf_int(covariance=kind).loc["alpha"]
+    for what, kind in (("400 runs", "robust"), ("25 runs", "clustered"))
+}
 figure, ax = plt.subplots(figsize=(3.5, 1.5), layout="constrained")
-for place, ends in enumerate(rows.values()):
-    ax.plot(ends, [place, place], color="black", linewidth=2)
-    ax.plot(estimate, place, "o", color="black", markersize=4)
-ax.axvline(truth.alpha, color="0.5", linewidth=0.8, linestyle="--")
-ax.set_yticks(range(len(rows)), [f"taken as {label}" for label in rows])
-ax.set(xlabel="alpha (dashed: truth)", ylim=(-0.6, 1.6))
+draw_intervals(ax, ends, clustered.alpha_, truth.alpha, "alpha")
 plt.show()
+pd.DataFrame(ends).T.round(3)

@@ -13,6 +13,7 @@ from scalinglaws import (
     ChinchillaApproach2,
     ChinchillaApproach3,
     datasets,
+    inference,
     plotting,
     surfaces,
     training,
@@ -56,7 +57,7 @@ def test_every_script_of_the_gallery_has_a_page(html):
         assert (html / "auto_examples" / f"{script.stem}.html").is_file()
 
 
-@pytest.mark.parametrize("module", [scalinglaws, surfaces, datasets, plotting, training])
+@pytest.mark.parametrize("module", [scalinglaws, surfaces, datasets, inference, plotting, training])
 def test_api_page_lists_every_public_name(module):
     listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))
     public = {

@@ -14,10 +14,11 @@ from ._surface_fit import SurfaceFit
 class ChinchillaApproach3(SurfaceFit):
     """Direct fit of ``L = E + A / N**alpha + B / D**beta`` to all runs at once.
 
-    The default is the objective of Hoffmann et al. 2022, a Huber function of the log residuals,
-    minimised to a certified optimum: exponents on a grid with the levels E, A, B in closed form,
-    then a damped Newton method on the objective itself. Every other recipe of Li et al. 2025,
-    Besiroglu et al. 2024 and Czech et al. 2026 is a parameter away.
+    The default is a Huber function of the log residuals whose transition follows their spread, in
+    units of a noise that may depend on compute, minimised to a certified optimum: exponents on a
+    grid with the levels E, A, B in closed form, then a damped Newton method on the objective
+    itself. The objective of Hoffmann et al. 2022 is ``delta=1e-3, noise="constant"``; with it the
+    recipes of Li et al. 2025, Besiroglu et al. 2024 and Czech et al. 2026 are a parameter away.
 
     Parameters
     ----------
@@ -25,8 +26,8 @@ class ChinchillaApproach3(SurfaceFit):
         "tied" sets ``alpha = beta``; "generalized" is ``E + (A/N**alpha + B/D**beta)**gamma``.
     loss : {"huber", "squared", "absolute"}, default="huber"
         Function of the residuals whose weighted sum is minimised. (Besiroglu et al.'s published
-        estimate is ``loss="absolute"``.)
-    delta : float or "auto", default=1e-3
+        estimate is ``loss="absolute", noise="constant"``.)
+    delta : float or "auto", default="auto"
         Transition of the Huber function. "auto" ties it to the spread of the residuals: 1.345
         robust standard deviations, iterated with the fit.
     on : {"log", "loss"}, default="log"

@@ -18,7 +18,7 @@ class KaplanLaw(SurfaceFit):
     ----------
     loss : {"huber", "squared", "absolute"}, default="huber"
         Function of the residuals whose weighted sum is minimised.
-    delta : float or "auto", default=1e-3
+    delta : float or "auto", default="auto"
         Transition of the Huber function, see `ChinchillaApproach3`.
     on : {"log", "loss"}, default="log"
         Whether residuals are differences of log losses or of losses.

@@ -20,7 +20,7 @@ class VPNLS(SurfaceFit):
     ----------
     loss : {"squared", "huber", "absolute"}, default="squared"
         Function of the residuals whose weighted sum is minimised.
-    delta : float or "auto", default=1e-3
+    delta : float or "auto", default="auto"
         Transition of the Huber function, see `ChinchillaApproach3`.
     on : {"loss", "log"}, default="loss"
         Whether residuals are differences of losses or of log losses.

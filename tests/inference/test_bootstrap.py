@@ -366,6 +366,7 @@ class TestOtherEstimators:
 
 
 class TestBadInput:
+    @pytest.mark.filterwarnings("ignore:5 groups for 5 parameters")
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
