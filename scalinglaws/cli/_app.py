@@ -157,9 +157,13 @@ def fit(
     ] = "wald",
     resamples: Annotated[
         int | None,
-        typer.Option(min=2, help="Refits of a bootstrap.", show_default=str(Asked.n_resamples)),
+        typer.Option(
+            metavar="N", min=2, help="Refits of a bootstrap.", show_default=str(Asked.n_resamples)
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of a bootstrap.")] = Asked.seed,
+    seed: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Seed of a bootstrap.")
+    ] = Asked.seed,
     checkpoints: Annotated[
         bool,
         typer.Option(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from ._errors import users_input
 from ._methods import collected, decide, one_line, place, rows_of
 
 INTERVALS = ("wald", "profile", "bootstrap")
@@ -62,6 +61,11 @@ def has_law(fit):
     return hasattr(fit.estimator, "predict_interval")
 
 
+def is_resampled(fit, asked):
+    """Tell whether intervals come from a bootstrap."""
+    return asked.method == "bootstrap" or not has_law(fit)
+
+
 def add_intervals(fit, runs, target, budgets, asked, report=False):
     """Set the intervals of a fit at the target and further budgets (FLOPs).
 
@@ -72,8 +76,7 @@ def add_intervals(fit, runs, target, budgets, asked, report=False):
         if not has_law(fit):
             fit.intervals = _of_frontier(fit, runs, budgets, asked, report)
         else:
-            with users_input(ValueError, prefix=f"{fit.name}, --interval {asked.method}: "):
-                fit.intervals = _of_law(fit, runs, target, budgets, asked, report)
+            fit.intervals = _of_law(fit, runs, target, budgets, asked, report)
 
 
 def _of_law(fit, runs, target, budgets, asked, report):
@@ -110,8 +113,8 @@ def _of_frontier(fit, runs, budgets, asked, report):
         fit.notes.append(f"no intervals, runs cannot be resampled: {one_line(error)}")
         return _without_ends(fit.estimator, budgets)
     fit.notes.append(
-        f"fits no law of the loss, so intervals are those of the bootstrap ({result}; {drawn}), "
-        "and there is no regret"
+        f"no law of the loss is fitted, so all intervals are those of the bootstrap ({result}; "
+        f"{drawn}), and there is no regret"
     )
     return Intervals("bootstrap", parameters, decisions, bootstrap=result)
 

@@ -126,7 +126,8 @@ def prepare(frame, all_rows=False):
         final = frame.loc[frame.groupby("run", sort=False)["D"].idxmax()]
         notes.append(
             f"the {len(frame)} rows are checkpoints of {len(final)} runs (column run): "
-            "Approach 1 takes all of them, the other methods the last of each run"
+            "Approach 1 takes all of them, the other methods the last of each run (fit "
+            "--checkpoints: all)"
         )
     elif labelled:
         notes.append("rows with the same label in column run differ in N: each is a run")
@@ -139,8 +140,6 @@ def _no_runs(frame):
     """Say why the rows of a table are no checkpoints."""
     if "run" not in frame:
         return "the table has no column run; name yours with --columns run=NAME"
-    if frame["run"].isna().any():
-        return f"column run has no value in row {int(frame['run'].isna().to_numpy().argmax())}"
     if not frame["run"].duplicated().any():
         return "no label in column run repeats"
     sizes = frame.groupby("run")["N"].nunique()

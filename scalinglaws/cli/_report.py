@@ -1,6 +1,7 @@
 """Tables and words of the commands."""
 
 import math
+from functools import partial
 
 from ..plotting._units import format_count, format_flops, format_number, format_seconds
 from ._methods import EXPONENTS, PARAMETERS
@@ -11,18 +12,22 @@ _QUALITY = ("objective", "certified", "time")
 # Columns of the comparison that have an interval.
 _WITH_INTERVAL = ("a", "N*", "loss")
 _INTERVAL, _HEADING = " interval", "95 %"
+_DASH = "\u2013"
+_HEADINGS = {"N": "N*", "D": "D*"}
+_COVARIANCES = {
+    "robust": "robust covariance, for independent runs of any noise",
+    "clustered": "covariance clustered by run, whose checkpoints are not independent",
+}
 _FORMATS = {
     "N": format_count,
     "D": format_count,
-    "D/N": lambda value: format_number(value, 3),
+    "D/N": format_count,
     "loss": lambda value: f"{value:.4f}",
 }
 
 
 def comparison(fits, target, console, truth=None):
     """Return the comparison as one rich table, or as three where it is wider than the console."""
-    from rich.measure import Measurement
-
     title = (
         f"Compute-optimal run at {format_flops(target)}: N* parameters, D* tokens, loss nats/token"
     )
@@ -30,13 +35,29 @@ def comparison(fits, target, console, truth=None):
     if truth is not None:
         rows.insert(0, _truth_cells(truth, target))
     whole = _table(rows, (*_LAW, *_DECISION, *_QUALITY), title)
-    wide = console.options.update(max_width=1000)
-    if Measurement.get(console, wide, whole).maximum <= console.width:
+    if _fits(whole, console):
         return [whole]
     # b stands with the laws, so that the decisions fit 80 columns.
     laws, decisions = (*_LAW, "b"), tuple(name for name in _DECISION if name != "b")
     parts = ((laws, "Laws"), (decisions, title), (_QUALITY, "Fits"))
-    return [_table(rows, columns, name, stacked=True) for columns, name in parts]
+    return [_narrowed(partial(_table, rows, *part), console) for part in parts]
+
+
+def _fits(table, console):
+    from rich.measure import Measurement
+
+    wide = console.options.update(max_width=1000)
+    return Measurement.get(console, wide, table).maximum <= console.width
+
+
+def _narrowed(build, console):
+    """Build a table with intervals below estimates, on one line or, where that is wide, on two."""
+    table = build(dash=_DASH)
+    if not _fits(table, console):
+        table = build(dash=f"{_DASH}\n")
+    # As wide as the title, which would wrap.
+    table.min_width = min(len(table.title), console.width)
+    return table
 
 
 def _new_table(title):
@@ -53,11 +74,11 @@ def _new_table(title):
     )
 
 
-def _table(rows, columns, title, stacked=False):
-    """Return a table of the comparison; intervals stand beside estimates, or below if `stacked`."""
+def _table(rows, columns, title, dash=None):
+    """Return a table of the comparison; intervals stand beside estimates, or below with `dash`."""
     from rich.text import Text
 
-    if not stacked:
+    if dash is None:
         columns = [part for name in columns for part in _beside(name)]
     table = _new_table(title)
     for name in ("method", *columns):
@@ -69,8 +90,9 @@ def _table(rows, columns, title, stacked=False):
         cells = []
         for name in ("method", *columns):
             style = styles.get(row[name], "") if name == "certified" else ""
-            below = row.get(name + _INTERVAL) if stacked else None
-            cells.append(Text(f"{row[name]}\n{below}" if below else row[name], style=style))
+            below = row.get(name + _INTERVAL) if dash else None
+            text = f"{row[name]}\n{below.replace(_DASH, dash)}" if below else row[name]
+            cells.append(Text(text, style=style))
         table.add_row(*cells)
     return table
 
@@ -115,7 +137,7 @@ def _ends(table, row, write=None):
     low, high = table.loc[row, ["ci_low", "ci_high"]]
     write = write or _FORMATS[row]
     known = math.isfinite(low) and math.isfinite(high)
-    return f"{write(low)}\u2013{write(high)}" if known else "-"
+    return f"{write(low)}{_DASH}{write(high)}" if known else "-"
 
 
 def _truth_cells(truth, target):
@@ -132,8 +154,10 @@ def _truth_cells(truth, target):
 
 def _decision_cells(N, D, loss):
     values = {"N": N, "D": D, "D/N": None if N is None else D / N, "loss": loss}
-    written = ["-" if value is None else _FORMATS[name](value) for name, value in values.items()]
-    return dict(zip(("N*", "D*", "D/N", "loss"), written, strict=True))
+    return {
+        _HEADINGS.get(name, name): "-" if value is None else _FORMATS[name](value)
+        for name, value in values.items()
+    }
 
 
 def further_parameters(fits):
@@ -164,22 +188,30 @@ def estimates(fit):
     return table
 
 
-def allocations(fit, budgets):
+def allocations(fit, budgets, console):
     """Return N*, D* and loss at several budgets, each with its 95 % interval, as a rich table.
 
     `budgets` maps C to a remark.
     """
-    table = _new_table("Compute-optimal runs: N* parameters, D* tokens, loss nats/token")
+    return _narrowed(partial(_allocations, fit, budgets), console)
+
+
+def _allocations(fit, budgets, dash):
+    if fit.N is None:
+        title, names = "Loss in nats/token", ["loss"]
+    else:
+        title = "Compute-optimal runs: N* parameters, D* tokens, loss nats/token"
+        names = list(_FORMATS)
+    table = _new_table(title)
     table.add_column("C (FLOPs)", no_wrap=True)
-    for name in ("N*", "D*", "D/N", "loss"):
-        table.add_column(name, justify="right", no_wrap=True)
+    for name in names:
+        table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)
     for C, remark in budgets.items():
         decision = fit.intervals.allocation[C]
         cells = [
-            f"{write(decision.loc[name, 'estimate'])}\n{_ends(decision, name)}"
-            if name in decision.index
-            else "-"
-            for name, write in _FORMATS.items()
+            f"{_FORMATS[name](decision.loc[name, 'estimate'])}\n"
+            f"{_ends(decision, name).replace(_DASH, dash)}"
+            for name in names
         ]
         table.add_row(f"{format_flops(C).removesuffix(' FLOPs')}\n{remark}", *cells)
     return table
@@ -204,12 +236,6 @@ def interval_lines(fit):
     return [*lines, noise_line(fit.estimator.noise_)]
 
 
-_COVARIANCES = {
-    "robust": "robust covariance, for independent runs of any noise",
-    "clustered": "covariance clustered by run, whose checkpoints are not independent",
-}
-
-
 def noise_line(noise):
     """Say how large the noise of a run is and what it grows with."""
     size = _percent(noise.sd) if noise.on == "log" else f"{noise.sd:.3g} nats"
@@ -217,7 +243,7 @@ def noise_line(noise):
     if noise.variable == "constant":
         return f"{what}, taken as constant."
     if noise.exponent == 0:
-        return f"{what}, no growth or fall with {noise.variable} found."
+        return f"{what}, with no trend in {noise.variable}."
     at = format_flops(noise.reference) if noise.variable == "compute" else f"{noise.reference:.3g}"
     symbol = "C" if noise.variable == "compute" else "loss"
     how = "growing" if noise.exponent > 0 else "falling"
@@ -244,13 +270,13 @@ def regret_line(fit, target):
     if not (math.isfinite(loss) and math.isfinite(compute)):
         return f"{at}: not known, for the interval of N* is not."
     return (
-        f"{at}: training a size at either end of the interval of N* costs up to {_nats(loss)} of "
-        f"loss, or {_percent(compute)} of the compute."
+        f"{at}: training a size at either end of the interval of N* costs up to {_nats(loss)}, or "
+        f"{_percent(compute)} of the compute."
     )
 
 
 def _nats(value):
-    return f"{value:.2g} nats"
+    return f"{value:.2g} nats of loss"
 
 
 def _percent(share):

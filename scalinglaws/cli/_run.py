@@ -8,7 +8,7 @@ from rich.console import Console
 from ..plotting._units import format_count, format_flops
 from ._errors import InputError, users_input
 from ._files import write_all
-from ._intervals import BRIEF, Asked, add_intervals, has_law
+from ._intervals import BRIEF, Asked, add_intervals, has_law, is_resampled
 from ._methods import METHODS, collected, merge_notes, prepare, run_method
 from ._record import interval_record, record, to_json
 from ._report import (
@@ -84,18 +84,17 @@ def fit_method(
     """Fit one method to a table, print it in detail and write the files."""
     asked = asked or Asked()
     runs, notes = _prepare(frame, out, checkpoints)
-    with _progress(1) as advance:
-        advance(0, METHODS[method][0])
-        fit = run_method(method, runs, target)
+    fit = run_method(method, runs, target)
     if fit.estimator is None:
         aside = "".join(f" ({note})" for note in runs.notes)
         raise InputError(f"{source}: {fit.name} cannot be fitted: {fit.error}{aside}")
     _check_asked(fit, asked)
     budgets = _budgets(fit, target)
-    with _progress(asked.n_resamples) as advance:
-        add_intervals(
-            fit, runs, target, budgets, asked, lambda done, total: advance(done, "resamples")
-        )
+    with (
+        _progress(asked.n_resamples, "resamples", shown=is_resampled(fit, asked)) as advance,
+        users_input(ValueError, prefix=f"{source}: --interval {asked.method}: "),
+    ):
+        add_intervals(fit, runs, target, budgets, asked, lambda done, total: advance(done))
     files = _write(out, [fit], runs, target)
     if as_json:
         _print_json(source, frame, target, notes + fit.notes, [fit], files)
@@ -107,7 +106,7 @@ def fit_method(
     for line in (*interval_lines(fit), *certificate_lines(fit)):
         say(console, line)
     console.print()
-    console.print(allocations(fit, budgets))
+    console.print(allocations(fit, budgets, console))
     if line := regret_line(fit, target):
         say(console, line)
     _print_notes(console, fit.notes)
@@ -155,17 +154,20 @@ def output():
 
 
 @contextmanager
-def _progress(total):
-    """Show a progress bar on stderr while fitting, if someone is there to see it."""
+def _progress(total, name="", shown=True):
+    """Show a progress bar on stderr, if someone is there to see it.
+
+    The block gets a function that takes how much is done and, if it changes, the name of what is.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     console = Console(stderr=True)
     columns = (BarColumn(bar_width=24), MofNCompleteColumn(), TextColumn("{task.description}"))
     with Progress(
-        *columns, console=console, transient=True, disable=not console.is_terminal
+        *columns, console=console, transient=True, disable=not (shown and console.is_terminal)
     ) as progress:
-        task = progress.add_task("", total=total)
-        yield lambda done, name: progress.update(task, completed=done, description=name)
+        task = progress.add_task(name, total=total)
+        yield lambda done, name=name: progress.update(task, completed=done, description=name)
 
 
 def _print_source(console, source, frame):

@@ -47,7 +47,7 @@ class SurfaceIntervals(IntervalMixin):
             Columns estimate, ci_low, ci_high, nats per token; the index of X where it has one.
         """
         check_is_fitted(self)
-        index = getattr(X, "index", None)
+        index = X.index if isinstance(X, pd.DataFrame) else None
         X = self._check_domain(validate_data(self, X, dtype=np.float64, reset=False))
         logs = [np.log(v) for v in self._variables_of(X[:, 0], X[:, 1])]
         interval = self._wald_losses(*logs, covariance).interval(confidence_level)

@@ -108,7 +108,8 @@ class BootstrapResult:
             return draws.losses(values[:, 0], values[:, 1])
 
         names = [None] * len(values)
-        return self._table(answer, names, confidence_level, interval, getattr(X, "index", None))
+        index = X.index if isinstance(X, pd.DataFrame) else None
+        return self._table(answer, names, confidence_level, interval, index)
 
     def allocation_interval(self, C, confidence_level=None, interval=None):
         """Compute-optimal run at training budgets, with intervals.

@@ -62,7 +62,12 @@ class EstimatorDraws:
 
     def parameters(self):
         """Return a, b and the other numbers that the estimator has a summary of."""
-        return self._frame(lambda fit: fit.summary()["estimate"])
+
+        def answer(fit):
+            wald = fit._wald()
+            return pd.Series(wald.values, index=wald.names)
+
+        return self._frame(answer)
 
     def losses(self, N, D):
         """Return the losses of runs, shape (n_draws, n_runs)."""

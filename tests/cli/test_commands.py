@@ -10,6 +10,7 @@ from matplotlib.image import imread
 
 from scalinglaws import ChinchillaApproach3, __version__
 from scalinglaws.cli._demo import synthetic_table
+from scalinglaws.cli._intervals import Asked
 from scalinglaws.cli._methods import METHODS, prepare
 from scalinglaws.cli._options import ColumnsCommand, repeat
 from scalinglaws.datasets import fetch_besiroglu2024, load_sweep
@@ -17,6 +18,8 @@ from scalinglaws.plotting import AllocationDisplay
 from scalinglaws.surfaces import ChinchillaSurface
 
 LAW = ChinchillaSurface.published("besiroglu2024")
+# Of comparisons in these tests, most of which look at other things.
+FEW = Asked(n_resamples=10)
 FILES = ["fits.csv", "isoflop.png", "allocation.png", "residuals.png"]
 
 
@@ -32,6 +35,11 @@ def checkpoints(sizes=(1e7, 3e7, 1e8, 3e8, 1e9, 3e9), n=40):
 def is_drawn(path):
     pixels = imread(path)[..., :3]
     return min(pixels.shape[:2]) > 400 and 0.02 < (pixels < 0.98).any(axis=-1).mean() < 0.6
+
+
+@pytest.fixture
+def few_refits(monkeypatch):
+    monkeypatch.setattr("scalinglaws.cli._run.BRIEF", FEW)
 
 
 class TestHelp:
@@ -86,6 +94,7 @@ class TestDemo:
         )
         assert fits.loc["approach3", "certified"] in (True, "True")
 
+    @pytest.mark.usefixtures("few_refits")
     def test_synthetic_has_a_truth(self, cli):
         code, out, err = cli("demo", "--synthetic", "--out", "here")
         assert (code, err) == (0, "")
@@ -104,6 +113,7 @@ class TestDemo:
         assert (~good).sum() == 2 and error[~good].between(0.01, 0.05).all()
         assert error[good].std() == pytest.approx(0.004, rel=0.1)
 
+    @pytest.mark.usefixtures("few_refits")
     def test_json_is_all_there_is_on_stdout(self, cli):
         code, out, err = cli("demo", "--json", "--target-compute", "1e14")
         assert (code, err) == (0, "")
@@ -118,6 +128,7 @@ class TestDemo:
         assert fits["approach1"]["error"] and fits["powerlaw"]["N_opt"] is None
         assert [path.split("/")[-1] for path in content["files"]] == FILES
 
+    @pytest.mark.usefixtures("few_refits")
     def test_known_models_are_drawn_where_they_are_near(self, cli, runs_csv, monkeypatch):
         drawn = []
         monkeypatch.setattr(
@@ -160,6 +171,7 @@ class TestFit:
         wanted = {"fits.csv", "residuals.png"} if method == "powerlaw" else set(FILES)
         assert written == wanted
 
+    @pytest.mark.usefixtures("few_refits")
     def test_method_all_is_compare(self, cli, runs_csv):
         of_fit = json.loads(cli("fit", runs_csv, "--method", "all", "--json")[1])
         of_compare = json.loads(cli("compare", runs_csv, "--json")[1])
@@ -204,6 +216,7 @@ class TestFit:
         np.testing.assert_allclose(content["fits"][0]["objective"], expected.objective_, rtol=1e-9)
 
 
+@pytest.mark.usefixtures("few_refits")
 class TestCompare:
     def test_one_method_that_cannot_run_does_not_stop_the_others(self, cli, tmp_path):
         rng = np.random.default_rng(0)
@@ -228,7 +241,10 @@ class TestCompare:
 
     def test_approach1_alone_draws_only_its_allocation(self, cli, tmp_path):
         checkpoints().to_csv(tmp_path / "curves.csv", index=False)
-        assert cli("fit", "curves.csv", "--method", "approach1", "--out", "o")[0] == 0
+        assert (
+            cli("fit", "curves.csv", "--method", "approach1", "--resamples", "10", "--out", "o")[0]
+            == 0
+        )
         assert {p.name for p in (tmp_path / "o").iterdir()} == {"fits.csv", "allocation.png"}
 
     def test_labels_that_are_no_runs_are_not_folded(self):

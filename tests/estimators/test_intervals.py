@@ -97,6 +97,11 @@ class TestPredictions:
         wide = fit.predict_interval(frame, confidence_level=0.99)
         assert (wide["ci_high"] > table["ci_high"]).all()
 
+    def test_a_list_of_runs(self):
+        X, y = _runs()
+        table = VPNLS().fit(X.to_numpy(), y).predict_interval([[1e9, 2e10], [1e10, 2e11]])
+        assert table.index.tolist() == [0, 1]
+
     def test_domain(self):
         fit = VPNLS().fit(*_runs())
         with pytest.raises(ValueError, match="strictly positive"):
