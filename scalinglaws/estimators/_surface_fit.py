@@ -117,7 +117,7 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         values = self._representable(parameters(problem, self._theta_))
         for name, value in values.items():
             setattr(self, f"{name}_", value)
-        self.noise_ = self._estimated_noise(variable, exponent)
+        self.noise_ = self._estimated_noise(runs, details, variable, exponent)
         self._store(values)
         self._certify(problem, solution)
         if details.clusters is None:
@@ -144,12 +144,17 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         law = {name: value for name, value in values.items() if name not in ("a", "b")}
         self.surface_ = surface(**law)
 
-    def _estimated_noise(self, variable, exponent):
+    def _estimated_noise(self, runs, details, variable, exponent):
         """Return the noise model of the fit: its size from the residuals, robustly."""
         problem = self._problem_
         sd = robust_spread(problem, self._theta_)
         if variable is None:
-            return NoiseModel(sd, on=self.on)
+            given = self.noise if details.noise is None else "constant"
+            if not isinstance(given, NoiseModel) or given.variable == "constant":
+                return NoiseModel(sd, on=self.on)
+            v = 6.0 * runs.N * runs.D if given.variable == "compute" else runs.loss
+            reference = float(np.exp(np.average(np.log(v), weights=runs.weight)))
+            return NoiseModel(sd, given.variable, given.exponent, reference, self.on)
         v = noise_variable(problem, self._theta_[None], variable)
         reference = float(np.exp(np.average(v, weights=problem.weight_of(0))))
         return NoiseModel(sd, self.noise, exponent, reference, self.on)

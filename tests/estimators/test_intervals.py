@@ -168,6 +168,9 @@ class TestNoise:
         given = ChinchillaApproach3(noise=model).fit(X, y)
         scaled = ChinchillaApproach3(noise="constant").fit(X, y, noise_scale=C**0.3)
         assert given.predict(X) == pytest.approx(scaled.predict(X), rel=1e-9)
+        assert (given.noise_.variable, given.noise_.exponent) == ("compute", 0.3)
+        relative = given.noise_.scale(C) / given.noise_.sd
+        assert relative == pytest.approx(given._problem_.noise[0], rel=1e-9)
         with pytest.raises(ValueError, match="zero at a run"):
             ChinchillaApproach3(noise=NoiseModel(0.0)).fit(X, y)
 

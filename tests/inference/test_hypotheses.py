@@ -257,6 +257,12 @@ class TestBadInput:
             exact = ChinchillaApproach3().fit(X, FREE.loss(*X.T))
             likelihood_ratio_test("hoffmann2022", exact)
 
+    def test_runs_in_other_units_are_other_runs(self, runs):
+        X, y, _ = runs
+        fit = VPNLS().fit(X, y)
+        with pytest.raises(ValueError, match="fitted to other runs"):
+            likelihood_ratio_test("hoffmann2022", fit, X * [4.0, 1.0], y)
+
     def test_level(self):
         test = HypothesisTest("a", "b", 1.0, "chi2(1)", 1.0, None, 0.3, "m")
         with pytest.raises(ValueError, match="level"):
