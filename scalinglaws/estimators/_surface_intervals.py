@@ -128,7 +128,7 @@ class SurfaceIntervals(IntervalMixin):
 
     def _quantiles(self, confidence_level, n_resamples=1000, random_state=None):
         """Return percentiles of the parameters over refits of resampled runs."""
-        scheme = Scheme.pairs(self._problem_, self._clusters_)
+        scheme = Scheme.of_weights(self._problem_.weight_of(0), self._clusters_)
         blocks = resampled(
             self._problem_, self._theta_, scheme, n_resamples, as_generator(random_state)
         )

@@ -5,14 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.linalg import null_space
-from scipy.optimize import minimize_scalar
-from scipy.special import erf
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .. import surfaces
-from ..objectives import Absolute, Squared
-from ..solvers import Problem, Profile, solve
+from ..solvers import Problem, Profile, log_likelihood, solve
 from ..surfaces._centred import LAWS
 from ._hypothesis_test import (
     EXACT,
@@ -287,7 +284,7 @@ def _compare(fit, comparison, scaled, covariance):
         )
     rise = max(least - lowest, 0.0)
     if not scaled:
-        both = tuple(_log_likelihood(problem, value) for value in (least, lowest))
+        both = tuple(log_likelihood(problem, value) for value in (least, lowest))
         statistic = 2.0 * max(both[1] - both[0], 0.0)
         pvalue, name = tail(statistic, q, None, bounded)
         method = f"likelihood ratio, {_DENSITIES[type(problem.objective).__name__]} residuals"
@@ -302,32 +299,6 @@ def _compare(fit, comparison, scaled, covariance):
     pvalue, name = tail(statistic, q, dof, bounded)
     method = f"likelihood ratio, scaled by the {kind_of(fit, covariance)} covariance"
     return HypothesisTest(*words, float(statistic), name, float(q), dof, pvalue, method)
-
-
-def _log_likelihood(problem, value):
-    """Log-likelihood of the residuals at the best scale of the density of the objective.
-
-    The density is ``exp(-objective(r) / t) / Z(t)``, for which the fit is the maximum-likelihood
-    estimate whatever t, which is chosen best.
-    """
-    n = float(problem.weight.sum())
-    units = 0.0 if problem.noise is None else float((problem.weight * np.log(problem.noise)).sum())
-    if isinstance(problem.objective, Squared):
-        return -0.5 * n * (np.log(2.0 * np.pi * value / n) + 1.0) - units
-    if isinstance(problem.objective, Absolute):
-        return -n * (np.log(2.0 * value / n) + 1.0) - units
-    delta = float(problem.objective.delta)
-
-    def negative(log_t):
-        t = np.exp(log_t)
-        inside = np.sqrt(2.0 * np.pi * t) * erf(delta / np.sqrt(2.0 * t))
-        outside = 2.0 * t / delta * np.exp(-(delta**2) / (2.0 * t))
-        return value / t + n * np.log(inside + outside)
-
-    # log Z grows with log t by a half (normal) to one (Laplace), which brackets the optimum.
-    bracket = np.log(value / n) + np.array([-1e-6, np.log(2.0) + 1e-6])
-    best = minimize_scalar(negative, bounds=bracket, method="bounded", options={"xatol": 1e-9})
-    return -float(best.fun) - units
 
 
 def _check_law(estimator):

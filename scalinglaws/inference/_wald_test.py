@@ -47,8 +47,8 @@ def wald_test(estimator, values, covariance=None):
     -----
     The test stands on a normal approximation in these very parameters, and with another choice of
     them it is another test. `likelihood_ratio_test` does not depend on that choice. For a whole
-    surface on few runs take that one: with five parameters at 42 runs a true surface is rejected
-    at the level of 5 % about three times too often here; single parameters are not.
+    surface on few runs take that one: the covariance of five estimates together is then too small
+    in some direction, and a true surface is rejected too often.
 
     References
     ----------

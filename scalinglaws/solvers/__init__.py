@@ -4,6 +4,7 @@ from ._auto import minimise_auto
 from ._certificate import Certificate, certify, examine
 from ._clusters import Dependence, dependence
 from ._covariance import COVARIANCES, Covariance, covariance, propagate, standard_errors
+from ._likelihood import log_likelihood
 from ._problem import Problem
 from ._profile import LOGARITHMIC, Profile, profile_interval
 from ._projected import PROJECTED
@@ -61,6 +62,7 @@ __all__ = [
     "examine",
     "fit_scales",
     "log_allocation",
+    "log_likelihood",
     "loss_derivatives",
     "losses",
     "minimise_auto",

@@ -119,19 +119,16 @@ class Profile:
         places = self._coordinate(self.estimate) + sign * quantile * self._error * _OUTWARD
         inside = self._value(places)
         inside = inside[inside > limit] if sign < 0 else inside[inside < limit]
-        closest = limit if np.isfinite(limit) else None
-        if self.name == "E" and sign < 0:
-            inside = np.append(inside, 0.0)
-        elif closest is not None:
-            inside = np.append(inside, self.estimate + (limit - self.estimate) * (1.0 - 1e-6))
+        if np.isfinite(limit):
+            # The law exists at E = 0, and at no other limit.
+            share = 1.0 if self.name == "E" and sign < 0 else 1.0 - 1e-6
+            inside = np.append(inside, self.estimate + share * (limit - self.estimate))
         beyond = np.abs(self.root(inside)) >= quantile
         if not beyond.any():
             return limit
         first = int(np.argmax(beyond))
         before = self.estimate if first == 0 else float(inside[first - 1])
         bracket = tuple(np.array([self._coordinate(v)]) for v in (before, float(inside[first])))
-        if not all(np.isfinite(end).all() for end in bracket):
-            return limit
         found = find_root(
             lambda s: np.abs(self.root(self._value(s))) - quantile,
             bracket,

@@ -35,23 +35,18 @@ class Scheme:
     sizes: tuple
 
     @classmethod
-    def pairs(cls, problem, clusters=None, strata=None, kind="pairs"):
+    def of_weights(cls, weight, clusters=None, strata=None, kind="pairs"):
         """Draw runs, or whole clusters, within strata where there are any.
 
         Parameters
         ----------
-        problem : Problem
-            One replicate; a run of weight 2 is drawn like two runs.
+        weight : ndarray of shape (n_runs,)
+            A run of weight 2 is drawn like two runs.
         clusters : ndarray of shape (n_runs,), optional
         strata : ndarray of shape (n_runs,), optional
             The runs of a cluster must share one.
         kind : str
         """
-        return cls.of_weights(problem.weight_of(0), clusters, strata, kind)
-
-    @classmethod
-    def of_weights(cls, weight, clusters=None, strata=None, kind="pairs"):
-        """Return a scheme for runs of given weights, see `pairs`."""
         n = len(weight)
         clusters = np.arange(n) if clusters is None else clusters
         units = np.unique(clusters, return_inverse=True)[1].ravel()
