@@ -116,10 +116,10 @@ def examine(problem, theta, rows):
     """
     law = problem.law
     tiny = np.finfo(float).tiny
-    value = problem.value(theta, rows)
+    terms, value = problem.evaluate(theta, rows)
     exact = value <= 64.0 * problem.rounding(rows)
     if problem.objective.smooth:
-        gradient, hessian, scale = problem.expansion(theta, rows)
+        gradient, hessian, scale = problem.expansion_at(terms, rows)
         free = free_parameters(theta, gradient, law.lower, law.upper)
         g, H, _ = scaled_model(gradient, hessian, scale, free)
         relative = np.abs(g).max(axis=1) / np.sqrt(2.0 * np.maximum(value, tiny))

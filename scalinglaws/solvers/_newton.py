@@ -45,12 +45,12 @@ def minimise_newton(problem, theta, rows, max_iter=1000, last_decrease=1e-11):
     """
     law = problem.law
     theta = law.clip(theta)
-    value = problem.value(theta, rows)
+    terms, value = problem.evaluate(theta, rows)
     rounding = problem.rounding(rows)
     damping = np.full(len(theta), 1e-3)
     n_iter, failures = np.zeros((2, len(theta)), dtype=int)
     live = np.flatnonzero(np.isfinite(value))
-    expansion = problem.expansion(theta[live], rows[live])
+    expansion = problem.expansion_at(_of(terms, live), rows[live])
     for _ in range(max_iter):
         if not len(live):
             break
@@ -59,7 +59,7 @@ def minimise_newton(problem, theta, rows, max_iter=1000, last_decrease=1e-11):
             law, theta[live], expansion, damping[live], last_decrease * old
         )
         candidate = law.clip(theta[live] + step)
-        new = problem.value(candidate, rows[live])
+        terms, new = problem.evaluate(candidate, rows[live])
         better = (new < old) | last & (new <= old * (1.0 + _RESOLVED))
         gain = np.where(better, old - new, 0.0)
         theta[live[better]] = candidate[better]
@@ -75,14 +75,18 @@ def minimise_newton(problem, theta, rows, max_iter=1000, last_decrease=1e-11):
         stay = ~(last | exact | (failures[live] >= _MOST_REFUSALS))
         if not stay.all():
             live, better = live[stay], better[stay]
-            expansion = tuple(part[stay] for part in expansion)
+            terms, expansion = _of(terms, stay), _of(expansion, stay)
         if better.all():
-            expansion = problem.expansion(theta[live], rows[live])
+            expansion = problem.expansion_at(terms, rows[live])
         elif better.any():
-            fresh = problem.expansion(theta[live[better]], rows[live[better]])
+            fresh = problem.expansion_at(_of(terms, better), rows[live[better]])
             for part, new_part in zip(expansion, fresh, strict=True):
                 part[better] = new_part
     return NewtonResult(theta, value, n_iter)
+
+
+def _of(parts, rows):
+    return tuple(part[rows] for part in parts)
 
 
 def free_parameters(theta, gradient, lower, upper):

@@ -124,15 +124,21 @@ class Problem:
         -------
         ndarray of shape (n,)
         """
+        return self.evaluate(theta, rows)[1]
+
+    def evaluate(self, theta, rows):
+        """Return the terms of the law, from which derivatives can be taken, and the `value`."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return self.value_at(self.law.terms(theta, self.x, self.z), rows)
+            terms = self.law.terms(theta, self.x, self.z)
+            r = self._residual(terms[0], rows)
+            return terms, (rows_of(self.weight, rows) * self._objective(rows).value(r)).sum(1)
 
     def gradient(self, theta, rows):
         """Gradient of the summed objective, shape (n, p)."""
-        return self.expansion(theta, rows)[0]
+        return self.derivatives_at(self.law.terms(theta, self.x, self.z), rows)[0]
 
-    def expansion(self, theta, rows):
-        """Second-order expansion of the summed objective.
+    def expansion_at(self, terms, rows):
+        """Second-order expansion of the summed objective, from the terms of the law.
 
         Returns
         -------
@@ -141,15 +147,9 @@ class Problem:
         scale : ndarray of shape (n, p)
             Square roots of the diagonal of the equivalent weighted least-squares matrix.
         """
-        terms = self.law.terms(theta, self.x, self.z)
-        return *self.expansion_at(terms, rows), self.scale_at(terms, rows)
+        return *self.derivatives_at(terms, rows), self.scale_at(terms, rows)
 
-    def value_at(self, terms, rows):
-        """`value` from the terms of the law."""
-        r = self._residual(terms[0], rows)
-        return (rows_of(self.weight, rows) * self._objective(rows).value(r)).sum(1)
-
-    def expansion_at(self, terms, rows):
+    def derivatives_at(self, terms, rows):
         """Gradient and Hessian of the summed objective from the terms of the law."""
         f = terms[0]
         r = self._residual(f, rows)

@@ -223,14 +223,13 @@ class _Restricted:
         """Return all parameters."""
         return (self.basis[rows] @ reduced[..., None])[..., 0] + self.offset[rows]
 
-    def value(self, reduced, rows):
-        """Return the summed objective."""
-        return self.problem.value(self.expand(reduced, rows), np.zeros_like(rows))
+    def evaluate(self, reduced, rows):
+        """Return the terms of the law and the summed objective."""
+        return self.problem.evaluate(self.expand(reduced, rows), np.zeros_like(rows))
 
-    def expansion(self, reduced, rows):
+    def expansion_at(self, terms, rows):
         """Gradient, Hessian and scale in the parameters that are left."""
-        theta = self.expand(reduced, rows)
-        gradient, hessian, scale = self.problem.expansion(theta, np.zeros_like(rows))
+        gradient, hessian, scale = self.problem.expansion_at(terms, np.zeros_like(rows))
         basis = self.basis[rows]
         turned = basis.swapaxes(1, 2)
         scale = np.sqrt((turned**2 @ (scale**2)[..., None])[..., 0])

@@ -104,18 +104,17 @@ def _quick(problem, start, scale):
     lower, upper = (xp.asarray(bound, **where) for bound in (law.lower, law.upper))
     theta = xp.zeros((n, len(start)), **where) + xp.asarray(start, **where)
     live = xp.arange(n, device=device(problem.weight))
-    terms = law.terms(theta, problem.x, problem.z)
-    value = problem.value_at(terms, live)
+    terms, value = problem.evaluate(theta, live)
     scale = xp.asarray(scale, **where)
     damping, refusals = xp.zeros(n, **where), xp.zeros(n, **where)
     for _ in range(_MOST_STEPS):
-        gradient, hessian = problem.expansion_at(terms, live)
+        gradient, hessian = problem.derivatives_at(terms, live)
         step, decrease = _step(
             xp, theta[live], gradient, hessian, scale, damping[live], lower, upper
         )
         candidate = xp.minimum(xp.maximum(theta[live] + step, lower), upper)
-        terms_there = law.terms(candidate, problem.x, problem.z)
-        new, old = problem.value_at(terms_there, live), value[live]
+        terms_there, new = problem.evaluate(candidate, live)
+        old = value[live]
         better = new <= old * (1.0 + _RESOLVED)
         theta[live] = xp.where(better[:, None], candidate, theta[live])
         value[live] = xp.where(better, new, old)
