@@ -9,7 +9,11 @@ from threadpoolctl import threadpool_limits
 
 from . import (
     coverage,
+    diagnostics,
+    ensemble,
+    extrapolation,
     interruption,
+    judging,
     optima,
     recovery,
     refits,
@@ -30,6 +34,10 @@ _MODULES = (
     refits,
     coverage,
     surface_coverage,
+    ensemble,
+    diagnostics,
+    extrapolation,
+    judging,
     speed,
     throughput,
     interruption,
@@ -52,15 +60,21 @@ def main(arguments=None):
     if options.out is None and not options.quick:
         options.out = Path(__file__).parent / "results"
     for name in options.names or BENCHMARKS:
+        module = BENCHMARKS[name]
         with threadpool_limits(1):
-            table = BENCHMARKS[name].run(quick=options.quick)
-        text = table.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}")
+            table = module.run(quick=options.quick)
+        if hasattr(module, "summary") and "skipped" not in table:
+            text = module.summary(table)
+        else:
+            text = table.to_string(index=False, na_rep="", float_format=lambda x: f"{x:.4g}")
         print(f"\n## {name}\n\n{text}")
         if options.out is None or "skipped" in table:
             continue
         options.out.mkdir(parents=True, exist_ok=True)
         table.to_csv(options.out / f"{name}.csv", index=False)
         (options.out / f"{name}.txt").write_text(f"{_machine()}\n\n{text}\n")
+        if hasattr(module, "draw"):
+            module.draw(table, options.out / f"{name}.png")
 
 
 def _machine():

@@ -15,12 +15,19 @@ from ._train_app import train_app
 
 # typer ships its own click since 0.20 and took the installed one before.
 _UsageError = typer.BadParameter.__mro__[1]
+_VARIABLES = ("C", "N", "D", "D/N")
 _APPROACH2 = tuple(method for method in METHODS if method.startswith("approach2"))
 
 
 def _positive(value):
     if value is not None and not (math.isfinite(value) and value > 0):
         raise typer.BadParameter(f"{value:g} is not a positive number of FLOPs, such as 1e24.")
+    return value
+
+
+def _share(value):
+    if not 0 < value < 1:
+        raise typer.BadParameter(f"{value:g} is not between 0 and 1, such as 0.01 for 1 %.")
     return value
 
 
@@ -206,6 +213,71 @@ def compare(
 
     frame, target = _read(runs, columns, target_compute)
     compare_methods(frame, source=str(runs), target=target, out=out, as_json=as_json)
+
+
+@app.command(
+    cls=ColumnsCommand,
+    epilog="Example: scalinglaws extrapolate runs.csv --target-compute 1e24 --out extrapolation",
+)
+def extrapolate(
+    runs: RunsFile,
+    target_compute: Target = None,
+    columns: Columns = None,
+    by: Annotated[
+        str,
+        typer.Option(
+            metavar="VARIABLE", help=f"What to extrapolate in: one of {', '.join(_VARIABLES)}."
+        ),
+    ] = "C",
+    splits: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="Folds; by default three, or fewer for few budgets.",
+            show_default=False,
+        ),
+    ] = None,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE", callback=_share, help="Relative error of the loss that is good enough."
+        ),
+    ] = 0.01,
+    checkpoints: Annotated[
+        bool,
+        typer.Option(
+            "--checkpoints",
+            help="Take all rows of each run (column run), not the last alone; no run is on both "
+            "sides of a split.",
+        ),
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for extrapolation.csv, predictions.csv and extrapolation.png.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+):
+    """Hold out the larger runs, and say how far each law predicts them."""
+    from ._extrapolate import extrapolate_runs
+
+    _check_choice("--by", by, _VARIABLES)
+    frame, target = _read(runs, columns, target_compute)
+    extrapolate_runs(
+        frame,
+        source=str(runs),
+        target=target,
+        by=by,
+        n_splits=splits,
+        tolerance=tolerance,
+        checkpoints=checkpoints,
+        out=out,
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: scalinglaws datasets besiroglu2024 --download")

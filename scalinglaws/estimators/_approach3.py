@@ -22,8 +22,9 @@ class ChinchillaApproach3(SurfaceFit):
 
     Parameters
     ----------
-    law : {"chinchilla", "tied", "generalized"}, default="chinchilla"
-        "tied" sets ``alpha = beta``; "generalized" is ``E + (A/N**alpha + B/D**beta)**gamma``.
+    law : {"chinchilla", "tied", "generalized", "offset-free"}, default="chinchilla"
+        "tied" sets ``alpha = beta``; "generalized" is ``E + (A/N**alpha + B/D**beta)**gamma``;
+        "offset-free" sets ``E = 0``.
     loss : {"huber", "squared", "absolute"}, default="huber"
         Function of the residuals whose weighted sum is minimised. (Besiroglu et al.'s published
         estimate is ``loss="absolute", noise="constant"``.)
@@ -69,8 +70,8 @@ class ChinchillaApproach3(SurfaceFit):
         Whether the certificate holds, whatever the optimiser reported.
     certificate_ : Certificate
         What was checked.
-    covariance_ : ndarray of shape (5, 5) or (6, 6)
-        Robust covariance of the parameters, in the order above.
+    covariance_ : ndarray of shape (5, 5), (6, 6) or (4, 4)
+        Robust covariance of the parameters, in the order above; without E for the law without it.
     delta_ : float
         Transition of the Huber function that was used (``loss="huber"`` only).
     noise_ : NoiseModel
@@ -113,7 +114,7 @@ class ChinchillaApproach3(SurfaceFit):
     """
 
     _parameter_constraints: dict = {
-        "law": [StrOptions({"chinchilla", "tied", "generalized"})],
+        "law": [StrOptions({"chinchilla", "tied", "generalized", "offset-free"})],
         "loss": [StrOptions({"huber", "squared", "absolute"})],
         "delta": [Interval(Real, 0, None, closed="neither"), StrOptions({"auto"})],
         "on": [StrOptions({"log", "loss"})],

@@ -139,9 +139,10 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         return self._natural_covariance()[:n, :n]
 
     def _store(self, values):
-        """Set the attributes of a Chinchilla-type fit."""
+        """Set the attributes of a Chinchilla-type fit; a law without offset has E = 0."""
         surface = GeneralizedSurface if "gamma" in values else ChinchillaSurface
         law = {name: value for name, value in values.items() if name not in ("a", "b")}
+        self.E_ = law.setdefault("E", 0.0)
         self.surface_ = surface(**law)
 
     def _estimated_noise(self, runs, details, variable, exponent):

@@ -30,8 +30,8 @@ _AMPLITUDES = ("A", "B", "Nc", "Dc")
 class SurfaceIntervals(IntervalMixin):
     """Adds intervals to an estimator that sets `_problem_`, `_theta_` and `_clusters_` at fit."""
 
-    def predict_interval(self, X, confidence_level=0.95, covariance=None):
-        """Predict losses with intervals for the law's value (not for a single noisy run).
+    def predict_interval(self, X, confidence_level=0.95, covariance=None, new_run=False):
+        """Predict losses with intervals, for the law's value or for a single noisy run.
 
         Parameters
         ----------
@@ -40,6 +40,9 @@ class SurfaceIntervals(IntervalMixin):
         confidence_level : float, default=0.95
         covariance : {"robust", "classical", "clustered"}, optional
             See `summary`.
+        new_run : bool, default=False
+            Whether the interval is for the loss of one new run, whose noise (`noise_`) is added,
+            and not for the law's value.
 
         Returns
         -------
@@ -50,7 +53,11 @@ class SurfaceIntervals(IntervalMixin):
         index = X.index if isinstance(X, pd.DataFrame) else None
         X = self._check_domain(validate_data(self, X, dtype=np.float64, reset=False))
         logs = [np.log(v) for v in self._variables_of(X[:, 0], X[:, 1])]
-        interval = self._wald_losses(*logs, covariance).interval(confidence_level)
+        wald = self._wald_losses(*logs, covariance)
+        if new_run:
+            variance = self._noise_at(X[:, 0], X[:, 1], wald.values) ** 2
+            wald = wald._replace(covariance=wald.covariance + np.diag(variance))
+        interval = wald.interval(confidence_level)
         return interval if index is None else interval.set_axis(index, axis=0)
 
     def allocation_interval(self, C, confidence_level=0.95, covariance=None):
@@ -190,6 +197,11 @@ class SurfaceIntervals(IntervalMixin):
         found = self._covariance(kind)
         matrix = propagate(found.matrix, jacobian)
         return Wald(None, estimate, matrix, found.dof, np.zeros(len(estimate), dtype=bool))
+
+    def _noise_at(self, N, D, loss):
+        """Return the standard deviation of single runs, nats per token."""
+        scale = self.noise_.scale(6.0 * N * D, loss)
+        return scale * loss if self.noise_.on == "log" else scale
 
     def _decide(self, C, kind):
         """Return N*, D*, D*/N* and the loss at one budget."""

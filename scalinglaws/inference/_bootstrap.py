@@ -1,11 +1,10 @@
 """The bootstrap: refits of resampled runs, groups, residuals or noise."""
 
-from contextlib import contextmanager
-
 from joblib.externals.loky import get_reusable_executor
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._progress import reporting
 from ..estimators._inference import check_confidence_level
 from ..exceptions import DataQualityWarning, warn_user
 from ..solvers import as_generator
@@ -178,7 +177,7 @@ def _in_blocks(scheme, rng, n_resamples, size):
 def _run(tasks, n_jobs, n_resamples, size, progress):
     """Run the tasks in order; after an interrupt no worker is left."""
     parts = []
-    with _reporting(progress, n_resamples) as report:
+    with reporting(progress, n_resamples, "bootstrap") as report:
         try:
             parallel = Parallel(n_jobs=n_jobs, return_as="generator")
             for part in parallel(tasks):
@@ -188,19 +187,3 @@ def _run(tasks, n_jobs, n_resamples, size, progress):
             get_reusable_executor().shutdown(wait=True, kill_workers=True)
             raise
     return parts
-
-
-@contextmanager
-def _reporting(progress, total):
-    """Yield what is called with the number of resamples done."""
-    if callable(progress):
-        yield lambda done: progress(done, total)
-    elif not progress:
-        yield lambda done: None
-    else:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("bootstrap", total=total)
-            yield lambda done: bar.update(task, completed=done)

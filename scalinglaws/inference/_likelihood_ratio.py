@@ -30,6 +30,7 @@ _NESTED = {
         "alpha and beta differ, or gamma differs from 1",
     ),
     ("power", "power_offset"): ("E = 0: there is no irreducible loss", "E > 0"),
+    ("offset-free", "chinchilla"): ("E = 0: there is no irreducible loss", "E > 0"),
 }
 _DENSITIES = {"Squared": "normal", "Absolute": "Laplace", "Huber": "Huber"}
 

@@ -1,19 +1,20 @@
 """Compute-optimal size and data against compute."""
 
-import warnings
-
 import numpy as np
 
-from ..exceptions import DataQualityWarning
-from ._figure import COLORS, INK, LINES, WIDTH, canvas, compute_axis, count_axis, halo, tidy
-
-# Hoffmann et al. 2022 (arXiv 2203.15556), table 1; Dubey et al. 2024 (arXiv 2407.21783), section 3.
-KNOWN_MODELS = {
-    "GPT-3": (175e9, 300e9),
-    "Gopher": (280e9, 300e9),
-    "Chinchilla": (70e9, 1.4e12),
-    "Llama 3": (405e9, 15.6e12),
-}
+from ._figure import (
+    COLORS,
+    INK,
+    LEGEND,
+    LINES,
+    WIDTH,
+    canvas,
+    compute_axis,
+    count_axis,
+    tidy,
+)
+from ._laws import allocation, allocation_band, named_laws, published_surface
+from ._references import KNOWN_MODELS, mark_references
 
 _LABELS = {
     "N": "Compute-optimal parameters $N^*$",
@@ -23,6 +24,16 @@ _LABELS = {
 
 
 _TRUTH = "truth"
+# Published laws are grey and dashed; the dashes tell them apart.
+_GREY = "0.45"
+_DASHES = (
+    (0, (6, 2)),
+    (0, (3, 1.5)),
+    (0, (1.5, 1.5)),
+    (0, (6, 2, 1.5, 2)),
+    (0, (6, 2, 1.5, 2, 1.5, 2)),
+)
+_BAND_POINTS = 41
 
 
 class AllocationDisplay:
@@ -44,12 +55,20 @@ class AllocationDisplay:
         Compute of the planned run, marked by a vertical line.
     references : dict of str to (float, float), optional
         Name of a trained model and its N, D, drawn at 6 N D.
+    bands : dict of str to (ndarray, dict of str to (ndarray, ndarray)), optional
+        Name of a law, the compute of its intervals, and both their ends for "N", "D" and "D/N".
+    confidence_level : float, default=0.95
+        Of these intervals.
+    published : dict of str to (ndarray, ndarray), optional
+        Name of a published law and its N*, D* at `C`, drawn in grey.
 
     Attributes
     ----------
     ax_ : matplotlib.axes.Axes
     figure_ : matplotlib.figure.Figure
     lines_ : dict of str to matplotlib.lines.Line2D
+    bands_ : dict of str to matplotlib.collections.FillBetweenPolyCollection
+    published_ : dict of str to matplotlib.lines.Line2D
 
     Examples
     --------
@@ -64,28 +83,24 @@ class AllocationDisplay:
     """
 
     def __init__(
-        self, *, C, allocations, optima=None, C_range=None, C_target=None, references=None
-    ):
+        self, *, C, allocations, optima=None, C_range=None, C_target=None, references=None,
+        bands=None, confidence_level=0.95, published=None,
+    ):  # fmt: skip
         self.C = C
         self.allocations = allocations
         self.optima = optima or {}
         self.C_range = C_range
         self.C_target = C_target
         self.references = references or {}
+        self.bands = bands or {}
+        self.confidence_level = confidence_level
+        self.published = published or {}
 
     @classmethod
     def from_estimators(
-        cls,
-        estimators,
-        *,
-        C_range=None,
-        C_target=None,
-        quantity="N",
-        truth=None,
-        references=False,
-        ax=None,
-        **kwargs,
-    ):
+        cls, estimators, *, C_range=None, C_target=None, quantity="N", truth=None,
+        references=False, bands=False, confidence_level=0.95, published=None, ax=None, **kwargs,
+    ):  # fmt: skip
         """Draw one or several fitted estimators, or laws.
 
         Parameters
@@ -104,6 +119,12 @@ class AllocationDisplay:
         references : bool or dict of str to (float, float), default=False
             Trained models to mark: True takes GPT-3, Gopher, Chinchilla and Llama 3 (405B), a dict
             gives name and (N, D).
+        bands : bool, default=False
+            Whether to shade the intervals of the estimators that have ``allocation_interval``.
+        confidence_level : float, default=0.95
+            Of the intervals.
+        published : list of str, optional
+            Names of published laws to draw in grey, see `scalinglaws.surfaces.published_laws`.
         ax : matplotlib Axes, optional
             Where to draw; a new figure if None.
         **kwargs
@@ -116,9 +137,18 @@ class AllocationDisplay:
         Raises
         ------
         ValueError
-            If the range of compute is not known, from neither the estimators nor the arguments.
+            If the range of compute is not known, from neither the estimators nor the arguments;
+            if bands are asked for and no estimator has intervals; if a published law is unknown.
         """
-        estimators = _named(estimators)
+        estimators = named_laws(estimators)
+        certain = {n: e for n, e in estimators.items() if hasattr(e, "allocation_interval")}
+        if bands and not certain:
+            raise ValueError(
+                "bands=True needs an estimator with allocation_interval, such as "
+                f"ChinchillaApproach3 or VPNLS; got {', '.join(estimators) or 'none'}."
+            )
+        names = [published] if isinstance(published, str) else list(published or ())
+        known = {name: published_surface(name) for name in names}
         if truth is not None:
             estimators[_TRUTH] = truth
         fitted = [e.C_range_ for e in estimators.values() if hasattr(e, "C_range_")]
@@ -135,18 +165,22 @@ class AllocationDisplay:
             )
         reach += [6.0 * N * D for N, D in references.values()]
         C = np.geomspace(min(reach) / 1.8, max(reach) * 1.8, 200)
-        allocations, optima = {}, {}
-        for name, estimator in estimators.items():
-            with warnings.catch_warnings():
-                # The figure shades the data, which says how far the lines extrapolate.
-                warnings.simplefilter("ignore", DataQualityWarning)
-                allocations[name] = estimator.optimal_allocation(C)
-            if hasattr(estimator, "N_opt_"):
-                optima[name] = (estimator.budgets_, estimator.N_opt_, estimator.D_opt_)
+        edges = np.geomspace(C[0], C[-1], _BAND_POINTS)
         display = cls(
             C=C,
-            allocations=allocations,
-            optima=optima,
+            allocations={name: allocation(law, C) for name, law in estimators.items()},
+            optima={
+                name: (law.budgets_, law.N_opt_, law.D_opt_)
+                for name, law in estimators.items()
+                if hasattr(law, "N_opt_")
+            },
+            bands={
+                name: (edges, allocation_band(law, edges, confidence_level))
+                for name, law in certain.items()
+                if bands
+            },
+            confidence_level=confidence_level,
+            published={name: allocation(law, C) for name, law in known.items()},
             C_range=C_range,
             C_target=C_target,
             references=references,
@@ -176,11 +210,15 @@ class AllocationDisplay:
             raise ValueError(f"quantity must be 'N', 'D' or 'D/N', got {quantity!r}.")
         pick = {"N": lambda N, D: N, "D": lambda N, D: D, "D/N": lambda N, D: D / N}[quantity]
         if legend == "auto":
-            n_laws = len(self.allocations)
-            legend = None if n_laws < 2 else "inside" if n_laws < 5 else "outside"
+            n_names = len(self.allocations) + len(self.published) + bool(self.bands)
+            legend = None if n_names < 2 else "inside" if n_names < 5 else "outside"
         with canvas(ax, width=WIDTH + 1.4 * (legend == "outside")) as ax:
             self._mark_range(ax)
-            self.lines_ = {}
+            self.lines_, self.bands_, self.published_ = {}, {}, {}
+            for index, (name, (N, D)) in enumerate(self.published.items()):
+                style = {"color": _GREY, "linestyle": _DASHES[index % 5], "linewidth": 0.9}
+                style |= {"zorder": 1.8, "label": name}
+                (self.published_[name],) = ax.plot(self.C, pick(N, D), **style)
             for index, (name, (N, D)) in enumerate(self.allocations.items()):
                 style = {
                     "color": COLORS[index % len(COLORS)],
@@ -191,6 +229,11 @@ class AllocationDisplay:
                     style |= {"color": INK, "linestyle": (0, (3, 2)), "zorder": 2.5}
                 style |= line_kwargs or {}
                 (self.lines_[name],) = ax.plot(self.C, pick(N, D), **style)
+                if name in self.bands:
+                    C, ends = self.bands[name]
+                    # Opaque shades would hide each other.
+                    shade = {"color": style["color"], "alpha": 0.25, "linewidth": 0, "zorder": 1.5}
+                    self.bands_[name] = ax.fill_between(C, *ends[quantity], **shade)
                 if name in self.optima:
                     C, N, D = self.optima[name]
                     points = {"marker": "o", "markersize": 3.2, "linestyle": "none"}
@@ -219,50 +262,23 @@ class AllocationDisplay:
             ax.text(self.C_target, 1.01, "target", transform=ax.get_xaxis_transform(), **_note())
 
     def _mark_references(self, ax, pick):
-        """Mark trained models by name, to the left of the point unless a neighbour is there."""
-        before = None
-        models = ((6.0 * N * D, pick(N, D), name) for name, (N, D) in self.references.items())
-        for C, value, name in sorted(models):
-            crowded = before and C < 3 * before[0] and abs(np.log(value / before[1])) < 1
-            before = (C, value)
-            ax.plot(C, value, "D", markersize=3.5, color=INK, markerfacecolor="white", zorder=4)
-            ax.annotate(
-                name,
-                (C, value),
-                xytext=(4, -3) if crowded else (-5, 0),
-                textcoords="offset points",
-                ha="left" if crowded else "right",
-                va="top" if crowded else "center",
-                fontsize="small",
-                color=INK,
-                zorder=5,
-                path_effects=halo(),
-            )
+        mark_references(ax, self.references, pick)
 
     def _name_laws(self, ax, legend):
-        style = {"frameon": False, "handlelength": 2.6, "labelspacing": 0.3}
+        """Name laws and intervals; beside the axes in the order of the lines' right ends."""
+        handles = [*self.lines_.values(), *self.published_.values()]
+        if legend == "outside":
+            handles.sort(key=lambda line: -line.get_ydata()[-1])
+        if self.bands_:
+            level = f"{100 * self.confidence_level:g} % interval"
+            shade = {"facecolor": "0.45", "alpha": 0.4, "linewidth": 0}
+            handles.append(ax.fill_between([], [], label=level, **shade))
         if legend == "inside":
-            ax.legend(handles=list(self.lines_.values()), borderaxespad=0.2, **style)
+            ax.legend(handles=handles, **LEGEND)
         elif legend == "outside":
-            lines = sorted(self.lines_.values(), key=lambda line: -line.get_ydata()[-1])
-            ax.legend(handles=lines, loc="upper left", bbox_to_anchor=(1.01, 1.0), **style)
+            style = LEGEND | {"borderaxespad": None}
+            ax.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.0), **style)
 
 
 def _note():
     return {"ha": "center", "va": "bottom", "fontsize": "small", "color": "0.35"}
-
-
-def _named(estimators):
-    """Give every estimator a name: the key of a dict, or its class with a number if repeated."""
-    if isinstance(estimators, dict):
-        return dict(estimators)
-    if not isinstance(estimators, (list, tuple)):
-        estimators = [estimators]
-    named = {}
-    for estimator in estimators:
-        name = base = type(estimator).__name__
-        number = 2
-        while name in named:
-            name, number = f"{base} {number}", number + 1
-        named[name] = estimator
-    return named

@@ -1,6 +1,61 @@
-"""Losses to draw, from estimators and surfaces alike."""
+"""What is drawn of estimators and surfaces alike: names, losses, allocations, intervals."""
+
+import warnings
 
 import numpy as np
+
+from .. import surfaces
+from ..exceptions import DataQualityWarning
+
+
+def named_laws(estimators):
+    """Give every estimator a name: the key of a dict, or its class with a number if repeated."""
+    if isinstance(estimators, dict):
+        return dict(estimators)
+    if not isinstance(estimators, (list, tuple)):
+        estimators = [estimators]
+    named = {}
+    for estimator in estimators:
+        name = base = type(estimator).__name__
+        number = 2
+        while name in named:
+            name, number = f"{base} {number}", number + 1
+        named[name] = estimator
+    return named
+
+
+def published_surface(name):
+    """Return a published law by name, if it allocates compute; the error lists those that do."""
+    forms = {law.name: getattr(surfaces, law.form) for law in surfaces.published_laws()}
+    forms = {key: form for key, form in forms.items() if hasattr(form, "optimal_allocation")}
+    if name not in forms:
+        raise ValueError(
+            f"published must name laws that allocate compute, {', '.join(forms)}; got {name!r}."
+        )
+    return forms[name].published(name)
+
+
+def allocation(law, C):
+    """Return N* and D* at budgets; figures shade the data, which says how far they extrapolate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataQualityWarning)
+        return law.optimal_allocation(C)
+
+
+def allocation_band(estimator, C, confidence_level):
+    """Return both ends of the intervals of N, D and D/N at budgets.
+
+    Returns
+    -------
+    dict of str to (ndarray, ndarray)
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataQualityWarning)
+        table = estimator.allocation_interval(C, confidence_level=confidence_level)
+    rows = {name: table.xs(name, level="quantity") for name in ("N", "D", "D/N")}
+    return {
+        name: (own["ci_low"].to_numpy(), own["ci_high"].to_numpy()) for name, own in rows.items()
+    }
 
 
 def surface_losses(law, N, D):

@@ -203,7 +203,12 @@ def _local_minima(rss):
 def _from_levels(problem, levels, exponents):
     """Build free parameters from levels at the centre; a vanishing level starts small."""
     floor = 1e-3 * min(float(problem.y.min()), float(np.ptp(problem.y)) + 1e-300)
-    P, Q = np.maximum(levels[:, 1:], floor).T
+    terms = np.maximum(levels[:, 1:], floor)
+    if "E" not in problem.law.names:
+        # Half of the offset to each term, whose slope at the centre stays.
+        whole = terms + 0.5 * levels[:, :1]
+        exponents, terms = exponents * terms / whole, whole
+    P, Q = terms.T
     full = np.column_stack((levels[:, 0], np.log(P), np.log(Q), exponents, np.ones(len(levels))))
     return problem.law.reduce(full)
 

@@ -29,6 +29,7 @@ def parameters(problem, theta):
             values = problem.natural(theta)
             alpha, beta = values["alpha"], values["beta"]
             names = ("E", "A", "B", "alpha", "beta", "gamma")[: 5 + law.coupled]
+            names = names[law.names[0] != "E" :]
             if not law.data_term:
                 names = ("A", "alpha", "E")[: 2 + ("E" in law.names)]
             values = {name: values[name] for name in names}

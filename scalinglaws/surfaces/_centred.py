@@ -6,8 +6,9 @@ With ``x = log N - mean(log N)`` and ``z = log D - mean(log D)`` all laws are re
 
 P and Q are the two terms in units of the loss, so a and b are of order one, whatever the units of
 N and D, and every parameter keeps its meaning when gamma moves. The Chinchilla law is gamma = 1,
-the tied one also has beta = alpha, the Kaplan law is E = 0 with gamma = beta, and the power laws
-in one variable have P alone. In raw units the same problems have a condition number of 3e11.
+the tied one also has beta = alpha, the offset-free one E = 0, the Kaplan law is E = 0 with
+gamma = beta, and the power laws in one variable have P alone. In raw units the same problems have a
+condition number of 3e11.
 """
 
 from dataclasses import dataclass
@@ -274,6 +275,7 @@ LAWS = {
     for law in (
         CentredLaw("chinchilla", _EACH[:5]),
         CentredLaw("tied", (("E",), ("a",), ("b",), ("alpha", "beta"))),
+        CentredLaw("offset-free", _EACH[1:5]),
         CentredLaw("generalized", _EACH, coupled=True),
         CentredLaw("kaplan", (("a",), ("b",), ("alpha",), ("beta", "gamma")), coupled=True),
         CentredLaw("power_offset", (("E",), ("a",), ("alpha",)), data_term=False),

@@ -48,6 +48,21 @@ def test_coverage(tmp_path):
     assert (surfaces["not certified"] == 0).all()
 
 
+def test_judgements(tmp_path, upstream):
+    """Quick versions: the ensemble covers, faults are found, real tables are judged, in time."""
+    ensemble, diagnostics, extrapolation, judging = _run(
+        tmp_path, "ensemble", "diagnostics", "extrapolation", "judging"
+    )
+    coupled = ensemble[ensemble["truth"] == "coupled"].set_index("method")["coverage"]
+    assert coupled["ensemble"] >= 0.5 > coupled["chinchilla"]
+    power = diagnostics[diagnostics["fault"] != "none"].groupby("fault")["rejected"].max()
+    assert len(power) == 5 and (power >= 0.6).all()
+    assert extrapolation["table"].nunique() == 2 and (extrapolation["n_test"] > 0).all()
+    assert (tmp_path / "extrapolation.png").stat().st_size > 1e4
+    assert "percent" in (tmp_path / "extrapolation.txt").read_text()
+    assert (judging["certified"] == judging["fits"]).all()
+
+
 def test_replication_and_refits(tmp_path, upstream):
     replication, refits = _run(tmp_path, "replication", "refits")
     assert (replication["failed"] == 0).all()
@@ -78,7 +93,7 @@ def test_unknown_name():
 @pytest.mark.parametrize(
     "name",
     ["recovery", "optima", "stuck", "speed", "replication", "refits", "coverage"]
-    + ["surface_coverage"],
+    + ["surface_coverage", "ensemble", "diagnostics", "judging"],
 )
 def test_committed_results_meet_their_targets(name):
     table = pd.read_csv(ROOT / "benchmarks" / "results" / f"{name}.csv")
@@ -88,9 +103,10 @@ def test_committed_results_meet_their_targets(name):
         assert (checked["median ms"] <= checked["target ms"]).all()
     elif name == "optima":
         assert table.loc[table["solver"] == "auto", "met"].astype(bool).all()
-    elif name in ("refits", "coverage"):
+    elif name in ("refits", "coverage", "ensemble", "diagnostics"):
+        wanted = {"refits": 2, "coverage": 4, "ensemble": 2, "diagnostics": 21}
         assert table["met"].dropna().astype(bool).all()
-        assert table["met"].notna().sum() == {"refits": 2, "coverage": 4}[name]
+        assert table["met"].notna().sum() == wanted[name]
     else:
         assert table["met"].all()
 

@@ -102,6 +102,21 @@ class TestPredictions:
         table = VPNLS().fit(X.to_numpy(), y).predict_interval([[1e9, 2e10], [1e10, 2e11]])
         assert table.index.tolist() == [0, 1]
 
+    def test_a_new_run_has_noise_of_its_own(self):
+        """Its variance is added to that of the law, at the size that the noise has there."""
+        X, y = _runs()
+        for estimator in (ChinchillaApproach3(), VPNLS(), PowerLaw("C")):
+            fit = estimator.fit(X, y)
+            narrow, wide = fit.predict_interval(X), fit.predict_interval(X, new_run=True)
+            assert (narrow["estimate"] == wide["estimate"]).all()
+            half = [(one["ci_high"] - one["ci_low"]) / 2 for one in (narrow, wide)]
+            quantile = stats.t.ppf(0.975, fit.n_runs_ - len(fit._theta_))
+            added = np.sqrt(half[1] ** 2 - half[0] ** 2) / quantile
+            C = 6 * X.prod(axis=1)
+            sd = fit.noise_.scale(C, narrow["estimate"])
+            expected = sd * narrow["estimate"] if fit.noise_.on == "log" else sd
+            np.testing.assert_allclose(added, expected, rtol=1e-6)
+
     def test_domain(self):
         fit = VPNLS().fit(*_runs())
         with pytest.raises(ValueError, match="strictly positive"):

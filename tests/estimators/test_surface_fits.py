@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from scalinglaws import VPNLS, ChinchillaApproach3, KaplanLaw, PowerLaw
 from scalinglaws.datasets import fetch_besiroglu2024, fetch_czech2026, make_isoflop
+from scalinglaws.inference import likelihood_ratio_test, offset_test
 from scalinglaws.objectives import make_objective
+from scalinglaws.solvers import Profile, minimise_auto
 from scalinglaws.surfaces import (
     ChinchillaSurface,
     GeneralizedSurface,
@@ -138,6 +140,44 @@ class TestPublished:
             got = [getattr(fit, f"{key}_") for key in LINEAR]
             assert got == pytest.approx(expected, rel=2e-5)
             assert fit.converged_
+
+
+class TestOffsetFree:
+    """The law with E = 0."""
+
+    def test_it_is_the_chinchilla_law_held_at_zero(self, noisy):
+        """Its objective is that of the profile of E at 0, its test that of the offset."""
+        wide = ChinchillaApproach3().fit(*noisy)
+        narrow = ChinchillaApproach3("offset-free", delta=wide.delta_).fit(
+            *noisy, noise_scale=wide._problem_.noise[0]
+        )
+        held = Profile(wide._problem_, wide._theta_, "E", wide._covariance(None))
+        assert narrow.objective_ == pytest.approx(held.minimise([0.0])[0][0], rel=1e-9)
+        assert narrow.converged_ and narrow.E_ == 0.0 and narrow.surface_.E == 0.0
+        found = likelihood_ratio_test(narrow, wide)
+        expected = offset_test(ChinchillaApproach3(), *noisy)
+        assert found.null == expected.null
+        assert found.pvalue == pytest.approx(expected.pvalue, rel=1e-6)
+
+    def test_exact_runs_give_the_exact_law(self):
+        """Four parameters, errors for each, no E among them."""
+        law = ChinchillaSurface(0.0, 30.0, 80.0, 0.15, 0.2)
+        runs = make_isoflop(law, np.logspace(18, 21, 4))
+        fit = ChinchillaApproach3("offset-free").fit(runs[["N", "D"]], runs["loss"])
+        assert [fit.A_, fit.B_, fit.alpha_, fit.beta_] == pytest.approx([30, 80, 0.15, 0.2])
+        assert list(fit.summary().index) == ["A", "B", "alpha", "beta", "a", "b"]
+        assert fit.covariance_.shape == (4, 4)
+        np.testing.assert_allclose(fit.optimal_allocation(1e22), law.optimal_allocation(1e22))
+
+    def test_random_starts_find_nothing_better(self, noisy):
+        """Two hundred of them, by the same objective."""
+        fit = ChinchillaApproach3("offset-free").fit(*noisy)
+        rng, n = np.random.default_rng(0), 200
+        starts = fit._problem_.from_natural(
+            np.zeros(n), *rng.uniform(0, 9, (2, n)), *rng.uniform(0.02, 0.8, (2, n))
+        )
+        found = minimise_auto(fit._problem_, starts, np.zeros(n, dtype=int))
+        assert found.value.min() >= fit.objective_ * (1 - 1e-9)
 
 
 ESTIMATORS = [

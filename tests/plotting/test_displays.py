@@ -5,11 +5,12 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from scalinglaws import ChinchillaApproach2, ChinchillaApproach3, KaplanLaw
 from scalinglaws.datasets import make_isoflop
 from scalinglaws.plotting import AllocationDisplay, IsoFLOPDisplay, ResidualsDisplay
-from scalinglaws.surfaces import ChinchillaSurface
+from scalinglaws.surfaces import ChinchillaSurface, KaplanSurface
 
 LAW = ChinchillaSurface.published("besiroglu2024")
 BUDGETS = np.array([1e18, 1e19, 1e20, 1e21])
@@ -28,12 +29,6 @@ def approach2(runs):
 @pytest.fixture(scope="module")
 def approach3(runs):
     return ChinchillaApproach3().fit(runs[["N", "D"]], runs["loss"])
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    plt.close("all")
 
 
 def ink(figure):
@@ -171,6 +166,63 @@ class TestAllocationDisplay:
         assert legend.x0 >= display.ax_.get_window_extent(renderer).x1
         assert legend.x1 <= display.figure_.bbox.x1
 
+    def test_bands_are_the_intervals_of_the_estimators(self, approach2, approach3):
+        """At every compute the band ends where `allocation_interval` does, for all quantities."""
+        display = AllocationDisplay.from_estimators(
+            [approach2, approach3], C_target=1e23, bands=True, confidence_level=0.8
+        )
+        assert list(display.bands_) == ["ChinchillaApproach3"]
+        C = display.bands["ChinchillaApproach3"][0]
+        table = approach3.allocation_interval(C[[0, 20, 40]], confidence_level=0.8)
+        for quantity in ("N", "D", "D/N"):
+            display.plot(quantity=quantity)
+            own = table.xs(quantity, level="quantity")
+            (band,) = display.bands_["ChinchillaApproach3"].get_paths()
+            for budget, low, high in zip(
+                C[[0, 20, 40]], own["ci_low"], own["ci_high"], strict=True
+            ):
+                ends = band.vertices[np.isclose(band.vertices[:, 0], budget), 1]
+                np.testing.assert_allclose([ends.min(), ends.max()], [low, high])
+        named = [text.get_text() for text in display.ax_.get_legend().get_texts()]
+        assert named == ["ChinchillaApproach2", "ChinchillaApproach3", "80 % interval"]
+
+    def test_bands_need_an_estimator_with_intervals(self, approach2):
+        """The error names one; no bands are drawn unless asked for."""
+        assert AllocationDisplay.from_estimators(approach2).bands_ == {}
+        with pytest.raises(ValueError, match="such as ChinchillaApproach3.* got ChinchillaAppr"):
+            AllocationDisplay.from_estimators(approach2, bands=True)
+
+    def test_published_laws_are_grey_and_differ_in_their_dashes(self, approach3):
+        """Of whatever form, named in the legend."""
+        names = ["hoffmann2022", "kaplan2020", "li2025"]
+        display = AllocationDisplay.from_estimators(
+            {"fit": approach3}, C_target=1e23, published=names
+        )
+        assert list(display.published_) == names and list(display.lines_) == ["fit"]
+        kaplan = KaplanSurface.published("kaplan2020")
+        np.testing.assert_allclose(
+            display.published_["kaplan2020"].get_ydata(), kaplan.optimal_allocation(display.C)[0]
+        )
+        lines = display.published_.values()
+        assert len({str(line._unscaled_dash_pattern) for line in lines}) == 3
+        assert {line.get_color() for line in lines} == {"0.45"}
+        assert not any(line.get_linestyle() == "-" for line in lines)
+        named = {text.get_text() for text in display.ax_.get_legend().get_texts()}
+        assert named == {"fit", *names}
+
+    @pytest.mark.parametrize("name", ["hofmann2022", "kaplan2020_L(N)"])
+    def test_unknown_published_law(self, name):
+        """Laws in one variable allocate nothing; the error lists those that do."""
+        with pytest.raises(ValueError, match="allocate compute, hoffmann2022, .*kaplan2020; got"):
+            AllocationDisplay.from_estimators(LAW, C_range=(1e18, 1e21), published=name)
+
+    def test_given_axes_are_drawn_on(self, approach3, untouched):
+        """Without pyplot."""
+        display = AllocationDisplay.from_estimators(
+            approach3, bands=True, published="li2025", ax=untouched
+        )
+        assert display.ax_ is untouched and display.plot(ax=untouched) is display
+
     def test_laws_without_data_need_a_range(self):
         with pytest.raises(ValueError, match="give C_range"):
             AllocationDisplay.from_estimators(LAW, C_target=1e24)
@@ -220,3 +272,55 @@ class TestResidualsDisplay:
         fit = KaplanLaw().fit(runs[["N", "D"]], runs["loss"])
         display = ResidualsDisplay.from_estimator(fit, runs[["N", "D"]], runs["loss"], name="K")
         assert np.abs(display.residuals).max() < 0.1
+
+    @pytest.mark.parametrize("unit", ["percent", "std"])
+    def test_quantiles_are_those_of_statsmodels(self, approach3, runs, unit):
+        """Against scipy: sorted residuals over normal quantiles, and the line of a normal law."""
+        X, y = runs[["N", "D"]], runs["loss"]
+        display = ResidualsDisplay.from_estimator(approach3, X, y, kind="qq", unit=unit)
+        residuals = np.sort(100 * display.residuals)
+        mean, spread = residuals.mean(), residuals.std()
+        if unit == "std":
+            residuals, mean, spread = (residuals - mean) / spread, 0.0, 1.0
+        n = len(residuals)
+        quantiles, drawn = display.points_.get_data()
+        np.testing.assert_allclose(drawn, residuals)
+        np.testing.assert_allclose(quantiles, norm.ppf(np.arange(1, n + 1) / (n + 1)))
+        x, line = display.line_.get_data()
+        np.testing.assert_allclose(line, mean + spread * np.asarray(x), atol=1e-12)
+        assert display.colorbar_ is None
+        assert display.ax_.get_xlabel() == "Normal quantile (standard deviations)"
+        ending = {"percent": "(%)", "std": "(standard deviations)"}[unit]
+        assert display.ax_.get_ylabel() == f"Residual of log loss {ending}"
+
+    def test_panel_has_all_five(self, approach3, runs, check_drawn):
+        """Four axes share the colour of D/N, the fifth is the Q-Q plot; two columns wide."""
+        X, y = runs[["N", "D"]], runs["loss"]
+        display = ResidualsDisplay.panel(approach3, X, y, name="Approach 3")
+        assert list(display.axes_) == ["N", "D", "C", "D/N", "qq"]
+        assert display.figure_.get_size_inches()[0] == 7.0
+        N, D = X["N"], X["D"]
+        for name, x in {"N": N, "D": D, "C": 6 * N * D, "D/N": D / N}.items():
+            (points,) = display.axes_[name].collections
+            expected = np.column_stack((x, 100 * display.residuals))
+            np.testing.assert_allclose(points.get_offsets(), expected)
+        assert display.ax_ is display.axes_["qq"]
+        assert display.figure_.get_suptitle() == "Approach 3"
+        check_drawn(display.figure_)
+
+    @pytest.mark.parametrize(("argument", "value"), [("kind", "hist"), ("unit", "nats")])
+    def test_unknown_kind_and_unit(self, argument, value):
+        display = ResidualsDisplay(N=np.ones(2), D=np.ones(2), residuals=np.zeros(2))
+        with pytest.raises(ValueError, match=f"{argument} must be .*{value}"):
+            display.plot(**{argument: value})
+
+    @pytest.mark.parametrize("kind", ["scatter", "qq"])
+    def test_given_axes_are_drawn_on(self, approach3, runs, kind, untouched):
+        """Without pyplot; keyword arguments reach the artists."""
+        display = ResidualsDisplay.from_estimator(
+            approach3, runs[["N", "D"]], runs["loss"], kind=kind, ax=untouched,
+            line_kwargs={"linewidth": 3}, scatter_kwargs={"alpha": 0.5},
+        )  # fmt: skip
+        assert display.ax_ is untouched
+        assert (display.line_.get_linewidth(), display.points_.get_alpha()) == (3, 0.5)
+        assert display.plot(ax=untouched, kind=kind) is display

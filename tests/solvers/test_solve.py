@@ -103,7 +103,9 @@ def test_best_known_optima_of_other_objectives(tables, law, objective, on, best)
 
 
 @pytest.mark.parametrize(("objective", "on"), OBJECTIVES)
-@pytest.mark.parametrize("law", ["chinchilla", "tied", "generalized", "kaplan", "power_offset"])
+@pytest.mark.parametrize(
+    "law", ["chinchilla", "tied", "generalized", "offset-free", "kaplan", "power_offset"]
+)
 def test_no_neighbour_is_better(law, objective, on):
     """A certified optimum beats every point around it."""
     problem = Problem.from_runs(law, objective, on, *_runs(0.005))

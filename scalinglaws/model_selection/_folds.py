@@ -1,0 +1,174 @@
+"""Fits to the training part of every fold, and what they say of the runs that were held out."""
+
+import inspect
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import clone
+from sklearn.utils.parallel import Parallel, delayed
+
+from .._sklearn_compat import _check_sample_weight
+from ..estimators import VPNLS, ChinchillaApproach2, ChinchillaApproach3, KaplanLaw, PowerLaw
+from ..surfaces._additive import as_positive
+from ._baselines import baselines
+from ._ensemble import ExtrapolationEnsemble
+from ._split import ExtrapolationSplit, largest_of_run
+from ._stages import stages_of
+
+_MOST_SPLITS = 3
+
+
+class Fold(NamedTuple):
+    """One estimator on one fold; `reason` says why it could not be fitted, and is empty if it was.
+
+    `predicted`, `low` and `high` have one entry per row of `test`, NaN where there is none.
+    """
+
+    name: str
+    split: int
+    train: np.ndarray
+    test: np.ndarray
+    predicted: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    estimator: object
+    reason: str
+
+
+class Table(NamedTuple):
+    """Runs as arrays, with the weight of each and the label of its training run, if there is."""
+
+    X: np.ndarray
+    N: np.ndarray
+    D: np.ndarray
+    C: np.ndarray
+    loss: np.ndarray
+    weight: np.ndarray
+    groups: np.ndarray | None
+
+
+def default_estimators():
+    """Return the laws of the package by name, and their average.
+
+    Returns
+    -------
+    dict of str to estimator
+
+    Examples
+    --------
+    >>> from scalinglaws.model_selection import default_estimators
+    >>> "ensemble" in default_estimators()
+    True
+    """
+    return {
+        "ensemble": ExtrapolationEnsemble(),
+        "approach 3": ChinchillaApproach3(),
+        "approach 3, tied": ChinchillaApproach3("tied"),
+        "approach 3, generalized": ChinchillaApproach3("generalized"),
+        "approach 3, offset-free": ChinchillaApproach3("offset-free"),
+        "VPNLS": VPNLS(),
+        "approach 2": ChinchillaApproach2(),
+        "approach 2, exact": ChinchillaApproach2("exact"),
+        "Kaplan": KaplanLaw(),
+        "power law in C": PowerLaw("C"),
+    }
+
+
+def named(estimators, with_baselines):
+    """Return estimators by name; by default those of the package."""
+    if estimators is None:
+        found = default_estimators()
+    elif isinstance(estimators, dict):
+        found = dict(estimators)
+    else:
+        several = estimators if isinstance(estimators, list | tuple) else [estimators]
+        found = {}
+        for estimator in several:
+            name = base = type(estimator).__name__
+            number = 2
+            while name in found:
+                name, number = f"{base} {number}", number + 1
+            found[name] = estimator
+    if not found:
+        raise ValueError("estimators is empty: give at least one.")
+    return found | (baselines() if with_baselines else {})
+
+
+def as_table(X, y, sample_weight, groups):
+    """Return checked runs."""
+    names = ("N", "D")
+    if isinstance(X, pd.DataFrame):
+        X = X.to_numpy(dtype=np.float64)
+    X = np.asarray(X, dtype=np.float64)
+    if X.ndim != 2 or X.shape[1] != 2:
+        raise ValueError(f"X must have the two columns N and D, got shape {X.shape}.")
+    N, D = (as_positive(column, name) for column, name in zip(X.T, names, strict=True))
+    loss = as_positive(y, "y")
+    if loss.shape != N.shape:
+        raise ValueError(f"y must hold one loss per row of X ({len(N)}), got shape {loss.shape}.")
+    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    if groups is not None:
+        groups = np.asarray(groups)
+    return Table(X, N, D, 6.0 * N * D, loss, weight, groups)
+
+
+def default_splits(table):
+    """Return three extrapolation folds in compute, or as many as the budgets allow."""
+    C = largest_of_run(table.C, table.groups)
+    n_stages = int(stages_of(C, table.weight).max()) + 1
+    if n_stages < 3:
+        raise ValueError(
+            f"Testing an extrapolation needs runs at 3 budgets at least (values of 6 N D that "
+            f"differ by more than 10 %), got {n_stages}: two to fit a law to and one beyond. Add "
+            "budgets, or choose folds with cv=."
+        )
+    return ExtrapolationSplit(min(_MOST_SPLITS, n_stages - 2))
+
+
+def evaluate(estimators, table, cv, confidence_level, n_jobs):
+    """Fit every estimator to every fold; return the list of `Fold`, and the estimators by name."""
+    splits = list(cv.split(table.X, table.loss, table.groups))
+    tasks = [
+        (name, estimator, split, *rows)
+        for split, rows in enumerate(splits)
+        for name, estimator in estimators.items()
+    ]
+    return Parallel(n_jobs=n_jobs)(delayed(_fold)(*task, table, confidence_level) for task in tasks)
+
+
+def _fold(name, estimator, split, train, test, table, confidence_level):
+    """Fit one estimator to one fold, without the warnings of single fits."""
+    unknown = np.full(len(test), np.nan)
+    nothing = Fold(name, split, train, test, unknown, unknown, unknown, None, "")
+    if not len(test):
+        return nothing._replace(reason="no run is beyond those it would be fitted to")
+    if not len(train):
+        return nothing._replace(reason="no run is left to fit")
+    fit = clone(estimator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            fit.fit(table.X[train], table.loss[train], **_fit_arguments(fit, table, train))
+        except ValueError as error:
+            return nothing._replace(reason=str(error))
+        found = fit.predict(table.X[test])
+        low, high = unknown, unknown
+        if hasattr(fit, "predict_interval"):
+            interval = fit.predict_interval(table.X[test], confidence_level, new_run=True)
+            low, high = interval["ci_low"].to_numpy(), interval["ci_high"].to_numpy()
+    reason = "" if getattr(fit, "converged_", True) else f"not certified: {fit.certificate_}"
+    return Fold(name, split, train, test, found, low, high, fit, reason)
+
+
+def _fit_arguments(estimator, table, rows):
+    """Return weights, and labels of runs under the name that `fit` gives them."""
+    arguments = {"sample_weight": table.weight[rows]}
+    if table.groups is None:
+        return arguments
+    known = inspect.signature(estimator.fit).parameters
+    for name in ("groups", "run"):
+        if name in known:
+            arguments[name] = table.groups[rows]
+    return arguments

@@ -1,0 +1,137 @@
+"""Which of the analyst's choices the decision depends on."""
+
+import numpy as np
+import pandas as pd
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+
+from ._choices import FACTORS
+
+QUANTITIES = ("N_opt", "D_opt", "loss")
+_FAR = 1e6
+# Objectives this close (relative) are one.
+_SAME = 1e-6
+
+
+def attribute_spread(table, quantity="N_opt"):
+    """Attribute the spread of a decision to the choices that led to it.
+
+    An analysis of variance of the logarithm of the decision, with a main effect for every choice
+    that was varied, over the fits that are certified.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `sensitivity`.
+    quantity : {"N_opt", "D_opt", "loss"}, default="N_opt"
+
+    Returns
+    -------
+    DataFrame
+        One row per choice, by falling share, and last "interactions": what no single choice
+        explains. Columns sum_sq, df, share (of the total sum of squares; the shares of choices
+        that not all combinations support need not add up to 1), and spread, the ratio of the
+        largest to the smallest mean of the decision over the values of the choice.
+
+    Raises
+    ------
+    ValueError
+        If fewer than two fits are certified, or nothing was varied.
+
+    Notes
+    -----
+    Sums of squares are of type II: each choice given all others. Combinations are no sample of
+    anything, so no p-value is given.
+
+    Examples
+    --------
+    >>> from scalinglaws.datasets import load_sweep
+    >>> from scalinglaws.model_selection import attribute_spread, sensitivity
+    >>> sweep = load_sweep()
+    >>> table = sensitivity(
+    ...     sweep.data, sweep.target, C=1e14, forms=("chinchilla", "tied"), solvers=("auto",),
+    ...     starts=("grid",), objectives=("huber", "squared"))
+    >>> list(attribute_spread(table).index)
+    ['form', 'subset', 'objective', 'space', 'interactions']
+    """
+    if quantity not in QUANTITIES:
+        raise ValueError(f"quantity must be one of {', '.join(QUANTITIES)}, got {quantity!r}.")
+    sound = _certified(table)
+    if len(sound) < 2:
+        raise ValueError(
+            f"{len(sound)} of {len(table)} fits are certified: nothing to compare. The column "
+            "reason says why."
+        )
+    varied = [name for name in FACTORS if sound[name].nunique() > 1]
+    if not varied:
+        raise ValueError("No choice was varied among the certified fits: give two of one at least.")
+    data = sound[varied].assign(decision=np.log(sound[quantity]))
+    total = float(((data["decision"] - data["decision"].mean()) ** 2).sum())
+    model = ols("decision ~ " + " + ".join(f"C({name})" for name in varied), data).fit()
+    found = anova_lm(model, typ=2)
+    rows = {}
+    for name in varied:
+        means = data.groupby(name)["decision"].mean()
+        effect = found.loc[f"C({name})"]
+        ratio = float(np.exp(means.max() - means.min()))
+        rows[name] = (float(effect["sum_sq"]), float(effect["df"]), ratio)
+    effects = pd.DataFrame.from_dict(rows, orient="index", columns=["sum_sq", "df", "spread"])
+    effects = effects.sort_values("sum_sq", ascending=False)
+    rest = found.loc["Residual"]
+    effects.loc["interactions"] = (float(rest["sum_sq"]), float(rest["df"]), np.nan)
+    share = effects["sum_sq"] / total if total > 0 else 0.0 * effects["sum_sq"]
+    effects.insert(2, "share", share)
+    return effects.rename_axis("choice")
+
+
+def describe_sensitivity(table, quantity="N_opt"):
+    """Say in sentences how far the decision depends on the choices.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `sensitivity`.
+    quantity : {"N_opt", "D_opt", "loss"}, default="N_opt"
+
+    Returns
+    -------
+    str
+    """
+    effects = attribute_spread(table, quantity)
+    sound = _certified(table)[quantity]
+    low, first, middle, third, high = np.quantile(sound, [0.0, 0.1, 0.5, 0.9, 1.0])
+    digits = ".4f" if quantity == "loss" else ".3g"
+    name = {"N_opt": "N*", "D_opt": "D*", "loss": "The loss"}[quantity]
+    failed = int(table["N_opt"].isna().sum())
+    stopped = len(table) - len(sound) - failed
+    C, reach = float(table["C"].iloc[0]), float(table["compute_ratio"].min())
+    shares = effects.drop("interactions").head(3)["share"]
+    due = ", ".join(f"{share:.0%} is due to {choice}" for choice, share in shares.items())
+    text = (
+        f"{name} at {C:.3g} FLOPs is {middle:{digits}} in the middle of {len(sound)} certified "
+        f"fits, {first:{digits}} to {third:{digits}} in four fifths of them, {low:{digits}} to "
+        f"{high:{digits}} in all. Of its spread (variance of the logarithm) {due}, "
+        f"{effects.loc['interactions', 'share']:.0%} to interactions."
+    )
+    lesser = int((table["converged"] & (table["gap"] > _SAME)).sum())
+    if lesser:
+        text += (
+            f" {lesser} of the certified fits are at a local optimum, worse than what other starts "
+            "found."
+        )
+    if stopped:
+        text += f" {stopped} fits did not reach an optimum and are not counted."
+    if failed:
+        text += f" {failed} combinations cannot be fitted (column reason)."
+    if reach <= 1.0:
+        text += " Note: the budget lies within the data."
+    elif reach > _FAR:
+        text += (
+            f" WARNING: the budget is {reach:,.0f} times the largest compute in the data; no fit "
+            "to them says anything about it."
+        )
+    return text
+
+
+def _certified(table):
+    return table[table["converged"] & np.isfinite(table["N_opt"])]

@@ -1,0 +1,242 @@
+"""Cross-validated extrapolation, its baselines and its verdict."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scalinglaws import ChinchillaApproach1, ChinchillaApproach2, ChinchillaApproach3, PowerLaw
+from scalinglaws.exceptions import DataQualityWarning
+from scalinglaws.model_selection import (
+    ExtrapolationSplit,
+    LastPoint,
+    LeaveOneBudgetOut,
+    LeaveOneRunOut,
+    cross_validate_extrapolation,
+    default_estimators,
+    extrapolation_predictions,
+    extrapolation_verdict,
+)
+from tests.model_selection.conftest import COUPLED, LAW, sweep
+
+COLUMNS = [
+    *("estimator", "split", "n_train", "n_test", "C_train", "C_test", "compute_ratio", "error"),
+    *("bias", "excess_error", "N_opt_error", "n_minima", "coverage", "reason"),
+]
+
+
+def test_every_number_of_a_fold_is_what_it_says(separable):
+    """One fold by hand."""
+    X, y = separable
+    table = cross_validate_extrapolation(
+        {"law": ChinchillaApproach3()}, X, y, cv=ExtrapolationSplit(1), E=1.8
+    )
+    assert list(table.columns) == COLUMNS
+    assert list(table["estimator"]) == ["law", "last point", "log-log line"]
+    train, test = next(ExtrapolationSplit(1).split(X))
+    fit = ChinchillaApproach3().fit(X.iloc[train], y.iloc[train])
+    relative = fit.predict(X.iloc[test]) / y.iloc[test] - 1
+    excess = (fit.predict(X.iloc[test]) - y.iloc[test]) / (y.iloc[test] - 1.8)
+    interval = fit.predict_interval(X.iloc[test], new_run=True)
+    inside = (interval["ci_low"] <= y.iloc[test]) & (y.iloc[test] <= interval["ci_high"])
+    row = table.iloc[0]
+    assert (row["n_train"], row["n_test"]) == (21, 21)
+    assert row["compute_ratio"] == pytest.approx(10**1.5, rel=1e-3)
+    assert row["error"] == pytest.approx(np.sqrt((relative**2).mean()))
+    assert row["bias"] == pytest.approx(relative.mean())
+    assert row["excess_error"] == pytest.approx(np.sqrt((excess**2).mean()))
+    assert row["coverage"] == pytest.approx(inside.mean())
+    assert row["reason"] == ""
+    assert np.isnan(table.loc[1, "coverage"])
+
+
+def test_exact_runs_are_predicted_exactly():
+    """Without noise the law has no error, also in N* up to the bias of the parabola; lines have."""
+    X, y = sweep(LAW, noise=0.0)
+    table = cross_validate_extrapolation(ChinchillaApproach3(), X, y).set_index(
+        ["estimator", "split"]
+    )
+    law = table.loc["ChinchillaApproach3"]
+    assert (law["error"] < 1e-9).all() and (law["excess_error"] < 1e-8).all()
+    assert (law["n_minima"] >= 1).all() and (law["N_opt_error"].abs() < 0.05).all()
+    assert (table.loc["log-log line", "error"] > 1e-3).all()
+    assert (table.loc["last point", "error"] > table.loc["log-log line", "error"]).all()
+
+
+def test_prediction_intervals_cover_single_runs():
+    """Intervals for a new run cover 95 % of held-out runs; those for the law cover far fewer."""
+    inside, law = [], []
+    for seed in range(20):
+        X, y = sweep(LAW, seed=seed)
+        table = extrapolation_predictions(ChinchillaApproach3(), X, y, cv=ExtrapolationSplit(2))
+        inside.append(
+            ((table["ci_low"] <= table["loss"]) & (table["loss"] <= table["ci_high"])).mean()
+        )
+        fit = ChinchillaApproach3().fit(X, y)
+        interval = fit.predict_interval(X)
+        law.append(y.between(interval["ci_low"], interval["ci_high"]).mean())
+    assert 0.92 < np.mean(inside) < 0.98
+    assert np.mean(law) < 0.8
+
+
+def test_default_estimators_all_have_a_row_and_a_reason(separable):
+    """Every estimator of the package and both baselines, on three folds."""
+    X, y = separable
+    with pytest.warns(DataQualityWarning, match="not above E"):
+        table, predictions = cross_validate_extrapolation(
+            None, X, y, E=2.5, return_predictions=True
+        )
+    names = [*default_estimators(), "last point", "log-log line"]
+    assert len(table) == 3 * len(names) and set(table["estimator"]) == set(names)
+    failed = table[table["error"].isna()]
+    assert (failed["reason"] != "").all()
+    assert len(predictions) == table["n_test"].sum()
+    pd.testing.assert_frame_equal(
+        predictions.drop(columns="reason"),
+        extrapolation_predictions(None, X, y, with_baselines=True).drop(columns="reason"),
+    )
+
+
+def test_jobs_do_not_change_results(separable):
+    """Two processes give the table of one."""
+    X, y = separable
+    laws = [ChinchillaApproach3(), ChinchillaApproach3("tied"), ChinchillaApproach2()]
+    one = cross_validate_extrapolation(laws, X, y)
+    assert list(dict.fromkeys(one["estimator"]))[:2] == [
+        "ChinchillaApproach3",
+        "ChinchillaApproach3 2",
+    ]
+    pd.testing.assert_frame_equal(one, cross_validate_extrapolation(laws, X, y, n_jobs=2))
+
+
+def test_labels_reach_the_estimators_that_take_them():
+    """Checkpoints: Approach 1 gets its runs, laws their groups, and no run straddles."""
+    N, D = np.meshgrid(np.geomspace(1e8, 3e9, 8), np.geomspace(1e9, 1e11, 12), indexing="ij")
+    run = np.repeat(np.arange(8), 12)
+    X = np.column_stack((N.ravel(), D.ravel()))
+    y = LAW.loss(*X.T) * np.exp(np.random.default_rng(0).normal(0, 0.003, len(X)))
+    table, predictions = cross_validate_extrapolation(
+        {"envelope": ChinchillaApproach1(), "law": ChinchillaApproach3()},
+        X,
+        y,
+        groups=run,
+        cv=ExtrapolationSplit(2),
+        return_predictions=True,
+    )
+    assert (table.loc[table["estimator"] == "law", "error"] < 0.05).all()
+    for split, own in predictions.groupby("split"):
+        train, test = list(ExtrapolationSplit(2).split(X, groups=run))[split]
+        assert set(own["row"]) == set(test) and not set(run[train]) & set(run[test])
+
+
+@pytest.mark.parametrize(
+    "cv", [LeaveOneBudgetOut(), LeaveOneRunOut(), ExtrapolationSplit(2, by="D/N")]
+)
+def test_other_splitters_work(cv, separable):
+    """Any splitter may take the place of the default."""
+    X, y = separable
+    table = cross_validate_extrapolation(ChinchillaApproach3(), X, y, cv=cv, with_baselines=False)
+    assert len(table) == cv.get_n_splits(X)
+    assert (table["error"] < 0.05).all()
+
+
+def test_a_verdict_stops_at_the_first_budget_that_is_missed():
+    """Two folds by hand: what is beyond the nearest failure does not count."""
+    C = np.array([2.0, 4.0, 8.0, 16.0, 4.0, 8.0, 16.0]) * 1e18
+    ratio = np.array([2.0, 4.0, 8.0, 16.0, 2.0, 4.0, 8.0])
+    error = np.array([0.001, 0.002, 0.03, 0.001, 0.001, -0.005, 0.004])
+    table = pd.DataFrame(
+        {
+            "estimator": "law", "split": [0] * 4 + [1] * 3, "C": C, "compute_ratio": ratio,
+            "loss": 2.0, "predicted": 2.0 * (1 + error), "reason": "",
+        }
+    )  # fmt: skip
+    verdict = extrapolation_verdict(table, C_target=1e20)
+    assert (verdict.ratio, verdict.tested, verdict.n_budgets, verdict.n_splits) == (4.0, 16.0, 7, 2)
+    assert verdict.failure == (8.0, pytest.approx(0.03))
+    assert verdict.C_shown == 4.0 * 16e18 and verdict.reaches_target is False
+    assert "up to 4 times" in str(verdict) and "beyond what was shown" in str(verdict)
+    good = extrapolation_verdict(table, tolerance=0.05, C_target=1e20)
+    assert good.ratio == 16.0 and good.failure is None and good.reaches_target
+    assert "No fold reached further" in str(good)
+    bad = extrapolation_verdict(table, tolerance=1e-4)
+    assert bad.ratio == 1.0 and "not shown to extrapolate" in str(bad)
+    assert bad.reaches_target is None
+
+
+def test_a_verdict_says_where_the_target_is(separable):
+    """Inside the data a note, a million times beyond a warning."""
+    X, y = separable
+    table = extrapolation_predictions(ChinchillaApproach3(), X, y)
+    assert "Note: the target 1e+19 FLOPs lies within the data" in str(
+        extrapolation_verdict(table, C_target=1e19)
+    )
+    assert "WARNING: it is more than a million times" in str(
+        extrapolation_verdict(table, C_target=1e27)
+    )
+
+
+def test_a_wrong_law_is_found_out():
+    """A separable law on coupled runs is shown to hold less far than the generalized one."""
+    X, y = sweep(COUPLED, noise=0.001, budgets=9)
+    table = extrapolation_predictions(
+        {"chinchilla": ChinchillaApproach3(), "generalized": ChinchillaApproach3("generalized")},
+        X,
+        y,
+    )
+    wrong, right = (
+        extrapolation_verdict(table, name, tolerance=0.005)
+        for name in ("chinchilla", "generalized")
+    )
+    assert wrong.failure is not None and wrong.ratio < right.ratio
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"budgets": 1, "n_points": 20}, "needs runs at 3 budgets at least .* got 1"),
+        ({"budgets": 2, "n_points": 20}, "got 2"),
+    ],
+)
+def test_too_few_budgets_say_how_many_are_needed(change, words):
+    """One or two budgets allow no test of an extrapolation."""
+    with pytest.raises(ValueError, match=words):
+        cross_validate_extrapolation(ChinchillaApproach3(), *sweep(LAW, **change))
+
+
+def test_a_fold_that_cannot_be_fitted_is_listed(separable):
+    """Its row says why, and the others stand."""
+    X, y = separable
+    table = cross_validate_extrapolation(
+        PowerLaw("C"), X, y, cv=ExtrapolationSplit(5), with_baselines=False
+    )
+    assert "PowerLaw has 3 parameters" in table.loc[0, "reason"]
+    assert np.isnan(table.loc[0, "error"]) and table["error"].iloc[-1] < 0.1
+
+
+def test_verdicts_of_bad_tables(separable):
+    """Several estimators without a name, an unknown one, nothing predicted, no extrapolation."""
+    X, y = separable
+    table = extrapolation_predictions(
+        {"a": ChinchillaApproach3(), "b": ChinchillaApproach3("tied")}, X, y
+    )
+    with pytest.raises(ValueError, match="name one of a, b"):
+        extrapolation_verdict(table)
+    with pytest.raises(ValueError, match="No estimator named 'c'"):
+        extrapolation_verdict(table, "c")
+    with pytest.raises(ValueError, match="tolerance=0"):
+        extrapolation_verdict(table, "a", tolerance=0)
+    with pytest.raises(ValueError, match="no extrapolation in compute"):
+        extrapolation_verdict(table.assign(compute_ratio=0.5), "a")
+    with pytest.raises(ValueError, match="could not be fitted in any fold: why"):
+        extrapolation_verdict(table.assign(predicted=np.nan, reason="why"), "a")
+
+
+def test_last_point_is_the_best_of_the_largest_budget(separable):
+    """It has no allocation and predicts one number."""
+    X, y = separable
+    fit = LastPoint().fit(X, y)
+    C = 6 * X.prod(axis=1)
+    assert fit.loss_ == y[C > 0.9 * C.max()].min()
+    assert (fit.predict(X) == fit.loss_).all()
+    with pytest.raises(NotImplementedError, match="fit a law"):
+        fit.optimal_allocation(1e20)
