@@ -36,6 +36,7 @@ autosummary_context = {
         "set_fit_request",
         "set_params",
         "set_score_request",
+        "set_split_request",
     ]
 }
 # The pages of scalinglaws.training need no PyTorch, and do not list what its modules inherit.

@@ -13,7 +13,9 @@ from scalinglaws import (
     ChinchillaApproach2,
     ChinchillaApproach3,
     datasets,
+    diagnostics,
     inference,
+    model_selection,
     plotting,
     surfaces,
     training,
@@ -39,15 +41,19 @@ def test_there_are_six_estimators():
     assert len(ESTIMATORS) >= 6
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_documentation_link_of_an_estimator_leads_to_a_page(html, name):
+@pytest.mark.parametrize(
+    ("room", "name"),
+    [(scalinglaws, name) for name in ESTIMATORS]
+    + [(model_selection, name) for name in ("ExtrapolationEnsemble", "LastPoint")],
+)
+def test_documentation_link_of_an_estimator_leads_to_a_page(html, room, name):
     """The "?" of the HTML representation must open a page that exists and documents `fit`."""
-    link = getattr(scalinglaws, name)()._get_doc_link()
+    link = getattr(room, name)()._get_doc_link()
     path = link.removeprefix("https://scalinglaws.readthedocs.io/en/latest/")
-    assert path == f"generated/scalinglaws.{name}.html"
+    assert path == f"generated/{room.__name__}.{name}.html"
     page = (html / path).read_text()
-    assert f"scalinglaws.{name}.fit" in page
-    assert f"scalinglaws.{name}.optimal_allocation" in page or name == "PowerLaw"
+    assert f"{room.__name__}.{name}.fit" in page
+    assert f"{room.__name__}.{name}.optimal_allocation" in page or name == "PowerLaw"
 
 
 def test_every_script_of_the_gallery_has_a_page(html):
@@ -57,7 +63,10 @@ def test_every_script_of_the_gallery_has_a_page(html):
         assert (html / "auto_examples" / f"{script.stem}.html").is_file()
 
 
-@pytest.mark.parametrize("module", [scalinglaws, surfaces, datasets, inference, plotting, training])
+@pytest.mark.parametrize(
+    "module",
+    [scalinglaws, surfaces, datasets, inference, model_selection, diagnostics, plotting, training],
+)
 def test_api_page_lists_every_public_name(module):
     listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))
     public = {

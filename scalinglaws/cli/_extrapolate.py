@@ -116,7 +116,7 @@ def _tables(table, by):
     """Return one rich table: estimators down, folds across."""
     splits = table.drop_duplicates("split").set_index("split")
     n_runs = ", ".join(
-        f"fold {split + 1} on {row['n_train']} runs" for split, row in splits.iterrows()
+        f"split {split} on {row['n_train']} runs" for split, row in splits.iterrows()
     )
     rich = _new_table(f"Held-out runs of larger {by}: {n_runs}")
     rich.add_column("method", no_wrap=True)
@@ -132,7 +132,7 @@ def _tables(table, by):
         row = own.loc[last]
         cells += [_percent(row[key], signed) for key, signed in _LAST]
         rich.add_row(name, *cells)
-    rich.caption = "bias, excess, N* and covered: of the last fold"
+    rich.caption = "bias, excess, N* and covered: of the last split"
     rich.caption_justify = "left"
     return [rich]
 
@@ -151,8 +151,8 @@ def _reasons(table):
     lines = []
     failed = table[table["error"].isna()]
     for name, own in failed.groupby("estimator", sort=False):
-        folds = ", ".join(str(split + 1) for split in own["split"])
-        lines.append(f"{name}, fold {folds}: not fitted, {one_line(own['reason'].iloc[0])}")
+        splits = ", ".join(str(split) for split in own["split"])
+        lines.append(f"{name}, split {splits}: not fitted, {one_line(own['reason'].iloc[0])}")
     return lines
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from .._runs import checked_runs
 from ..estimators._frontier import check_labels
 from ..solvers._isoflop import group_budgets
 from ._isoflop_stages import (
@@ -14,7 +15,6 @@ from ._isoflop_stages import (
     flag_off_spline,
     flag_small_budgets,
 )
-from ._runs import checked_runs
 
 # A numeric label this far from 6 N D is an index or a count in other units.
 _LABEL_REACH = 100.0

@@ -9,11 +9,11 @@ from statsmodels.sandbox.stats.runs import runstest_1samp
 from statsmodels.stats.diagnostic import het_breuschpagan
 from statsmodels.stats.stattools import jarque_bera, omni_normtest
 
+from .._runs import checked_runs
 from ..estimators._frontier import check_labels
 from ..solvers import dependence
 from ..solvers._isoflop import group_budgets
 from ._added_variables import curvature_test, groups_test
-from ._runs import checked_runs
 from ._serial import by_compute, durbin_watson_test, order_of
 from ._tangent_plane import plane_of_runs
 

@@ -34,8 +34,13 @@ class BaseScalingLaw(RegressorMixin, BaseEstimator):
 
     _doc_link_module = "scalinglaws"
     _doc_link_template = (
-        "https://scalinglaws.readthedocs.io/en/latest/generated/scalinglaws.{estimator_name}.html"
+        "https://scalinglaws.readthedocs.io/en/latest/generated/{room}.{estimator_name}.html"
     )
+
+    def _doc_link_url_param_generator(self):
+        """Return what the link to the documentation holds: the room that exports the estimator."""
+        room = type(self).__module__.rpartition("._")[0].removesuffix(".estimators")
+        return {"room": room, "estimator_name": type(self).__name__}
 
     def predict(self, X):
         """Predict the loss of runs.

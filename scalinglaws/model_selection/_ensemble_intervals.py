@@ -16,6 +16,8 @@ from ._mixture import Mixture
 _NEGLIGIBLE = 1e-6
 # A law of less weight than this has been refuted, and its disagreement does not count.
 _PLAUSIBLE = 0.05
+# Ratios to the largest compute in the data from which a report says how far a budget is.
+_DISTANT, _FAR = 1e2, 1e6
 _QUANTITIES = ("N", "D", "D/N", "loss")
 
 
@@ -158,7 +160,14 @@ class EnsembleIntervals:
         else:
             text += "The laws that held-out budgets leave plausible agree within their intervals."
         reach = C / self.C_range_[1]
-        if reach > 100:
+        if reach <= 1.0:
+            text += " Note: the budget lies within the data."
+        elif reach > _FAR:
+            text += (
+                f" WARNING: it is {reach:,.0f} times the largest compute in the data; no fit to "
+                "them says anything about it."
+            )
+        elif reach > _DISTANT:
             text += (
                 f" It is {reach:,.0f} times the largest compute in the data; no held-out budget is "
                 "as far away."

@@ -5,13 +5,13 @@ import warnings
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from sklearn.base import clone
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._runs import checked_runs
 from .._sklearn_compat import _check_sample_weight
 from ..estimators import VPNLS, ChinchillaApproach2, ChinchillaApproach3, KaplanLaw, PowerLaw
-from ..surfaces._additive import as_positive
+from ..estimators._frontier import check_labels
 from ._baselines import baselines
 from ._ensemble import ExtrapolationEnsemble
 from ._split import ExtrapolationSplit, largest_of_run
@@ -98,20 +98,12 @@ def named(estimators, with_baselines):
 
 def as_table(X, y, sample_weight, groups):
     """Return checked runs."""
-    names = ("N", "D")
-    if isinstance(X, pd.DataFrame):
-        X = X.to_numpy(dtype=np.float64)
-    X = np.asarray(X, dtype=np.float64)
-    if X.ndim != 2 or X.shape[1] != 2:
-        raise ValueError(f"X must have the two columns N and D, got shape {X.shape}.")
-    N, D = (as_positive(column, name) for column, name in zip(X.T, names, strict=True))
-    loss = as_positive(y, "y")
-    if loss.shape != N.shape:
-        raise ValueError(f"y must hold one loss per row of X ({len(N)}), got shape {loss.shape}.")
-    weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    runs = checked_runs(X, y)
+    table = np.column_stack((runs.N, runs.D))
+    weight = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
     if groups is not None:
-        groups = np.asarray(groups)
-    return Table(X, N, D, 6.0 * N * D, loss, weight, groups)
+        groups = check_labels("groups", groups, len(table))
+    return Table(table, runs.N, runs.D, 6.0 * runs.N * runs.D, runs.loss, weight, groups)
 
 
 def default_splits(table):
@@ -128,7 +120,7 @@ def default_splits(table):
 
 
 def evaluate(estimators, table, cv, confidence_level, n_jobs):
-    """Fit every estimator to every fold; return the list of `Fold`, and the estimators by name."""
+    """Fit every estimator to every fold; return a `Fold` for each, fold by fold."""
     splits = list(cv.split(table.X, table.loss, table.groups))
     tasks = [
         (name, estimator, split, *rows)

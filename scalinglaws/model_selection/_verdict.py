@@ -20,7 +20,7 @@ class ExtrapolationVerdict:
     ----------
     estimator : str
     tolerance : float
-        Relative error of the mean loss of a budget that counts as right.
+        Relative error of mean losses of a budget that counts as right.
     n_splits, n_budgets : int
         Folds, and held-out budgets of all of them.
     ratio : float
@@ -112,10 +112,12 @@ class ExtrapolationVerdict:
 def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_target=None):
     """Judge how far an estimator has been shown to extrapolate.
 
-    The held-out runs of every fold are averaged by budget (6 N D within 10 %; eight groups where
-    budgets are more than 12), which leaves what the law misses by and not the noise of a run. The
-    budgets are gone through from the nearest to the farthest until one is missed by more than the
-    tolerance, in any fold.
+    The held-out runs of every budget (6 N D within 10 %; eight groups where budgets are more than
+    12) are averaged in two halves, the small sizes and the large ones, which leaves what the law
+    misses by and not the noise of a run; a law whose errors cancel along a budget, and whose N* is
+    wrong, is found out. The budgets of all folds are gone through from the nearest to the farthest
+    until one is missed by more than the tolerance. Runs within 10 % of the largest compute that
+    was fitted are no extrapolation and do not count.
 
     Parameters
     ----------
@@ -166,10 +168,10 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
     if known.empty:
         reason = own["reason"].iloc[0]
         raise ValueError(f"{estimator} could not be fitted in any fold: {reason}")
-    beyond = known[known["compute_ratio"] > 1.0]
+    beyond = known[known["compute_ratio"] > 1.0 + _SAME_BUDGET]
     if beyond.empty:
         raise ValueError(
-            "No held-out run has more compute than those that were fitted: this is no "
+            "No held-out run has more compute than those that were fitted (by 10 %): this is no "
             "extrapolation in compute. Use ExtrapolationSplit(by='C')."
         )
     missed = _by_budget(beyond)
@@ -193,15 +195,21 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
 
 
 def _by_budget(table):
-    """Return ratio of compute and mean relative error of held-out budgets, the nearest first."""
+    """Return ratio of compute and relative error of held-out budgets, the nearest first.
+
+    The error is the mean of the half of the sizes that is missed by more.
+    """
     relative = table["predicted"] / table["loss"] - 1.0
     budget = table.groupby("split")["C"].transform(
         lambda C: stages_of(C.to_numpy(), np.ones(len(C)), _SAME_BUDGET)
     )
-    groups = pd.DataFrame({"ratio": table["compute_ratio"], "error": relative}).groupby(
-        [table["split"], budget]
-    )
-    return groups.agg({"ratio": "max", "error": "mean"}).sort_values("ratio", kind="stable")
+    keys = [table["split"], budget]
+    large = table["N"] > table.groupby(keys)["N"].transform("median")
+    halves = relative.groupby([*keys, large]).mean()
+    worst = halves.groupby(level=[0, 1]).agg(lambda error: error.iloc[np.argmax(error.abs())])
+    ratio = table.groupby(keys)["compute_ratio"].max()
+    found = pd.DataFrame({"ratio": ratio.to_numpy(), "error": worst.to_numpy()})
+    return found.sort_values("ratio", kind="stable")
 
 
 def _count(n, what):

@@ -26,10 +26,10 @@ def test_it_prints_errors_verdicts_and_a_report(cli, sweep_csv, tmp_path):
     """All estimators, three folds, the verdict on the target, and the files."""
     code, out, err = cli("extrapolate", sweep_csv, "--target-compute", "1e24", "--out", "found")
     assert code == 0 and err == ""
-    assert "fold 1 on 14 runs, fold 2 on 21 runs, fold 3 on 35 runs" in out
+    assert "split 0 on 14 runs, split 1 on 21 runs, split 2 on 35 runs" in out
     for name in ("approach 3, tied", "ensemble", "last point", "log-log line"):
         assert f" {name} " in out
-    assert "ensemble, fold 1: not fitted" in out
+    assert "ensemble, split 0: not fitted" in out
     assert "approach 3: within 1 % of the held-out losses up to" in out
     assert "The target 1e+24 FLOPs is 3.16e+03 times the largest run" in out
     assert "Average of the laws, fitted to all runs. At C = 1e+24 FLOPs" in out

@@ -8,8 +8,8 @@ from statsmodels.stats.diagnostic import het_breuschpagan, het_white
 from statsmodels.stats.stattools import durbin_watson, jarque_bera, omni_normtest
 
 from scalinglaws import VPNLS, ChinchillaApproach2, ChinchillaApproach3, KaplanLaw, PowerLaw
+from scalinglaws._runs import checked_runs
 from scalinglaws.diagnostics import residual_tests
-from scalinglaws.diagnostics._runs import checked_runs
 from scalinglaws.diagnostics._tangent_plane import plane_of_runs
 from tests.diagnostics.conftest import TRUTH, make_runs, places
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scalinglaws import VPNLS, ChinchillaApproach2, ChinchillaApproach3, PowerLaw
-from scalinglaws.diagnostics._runs import checked_runs
+from scalinglaws._runs import checked_runs
 from scalinglaws.diagnostics._tangent_plane import fitted_problem, plane_of_fit, plane_of_runs
 from scalinglaws.noise import NoiseModel
 from scalinglaws.surfaces import ChinchillaSurface

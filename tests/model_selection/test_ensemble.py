@@ -112,6 +112,15 @@ def test_disagreement_is_said_and_widens_the_interval(separable):
     assert list(table.index) == ["chinchilla", "offset-free", "ensemble"]
 
 
+def test_the_report_says_where_the_budget_is(separable):
+    """Inside the data a note, far out a sentence, beyond a million times a warning."""
+    fit = ExtrapolationEnsemble().fit(*separable)
+    assert "Note: the budget lies within the data" in fit.report(1e19)
+    assert "times the largest" not in fit.report(1e22)
+    assert "no held-out budget is as far away" in fit.report(1e24)
+    assert "WARNING" in fit.report(1e28)
+
+
 def test_errors_grow_where_predictions_missed():
     """A budget that no law predicts inflates all errors; noise alone hardly ever does."""
     ensemble = ExtrapolationEnsemble({"law": ChinchillaApproach3(noise="constant")})

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from .._columns import recognise
+from ._columns import recognise
 
 
 class Runs(NamedTuple):
