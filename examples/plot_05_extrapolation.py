@@ -109,8 +109,9 @@ ensemble.laws(6.4e13).round({"weight": 3, "N": -3, "D": -5, "loss": 4, "ci_low":
 # -------------------
 # Seven noisy sizes at each of six budgets, drawn from a law that couples size and data. This draw
 # was chosen because laws disagree; in most of its kind the held-out budgets decide between them.
-# Here they refute two of the five laws, and the other three part beyond the data. The ensemble says
-# so, and its interval holds them all: wide, and for that reason right. The dashed line is the truth.
+# Here they refute two of the five laws, and the other three part beyond the data. The ensemble
+# says so, and its interval holds them all: wide, and for that reason right. The dashed line is the
+# truth.
 
 from scalinglaws.surfaces import GeneralizedSurface
 

@@ -149,3 +149,39 @@ def test_coverage_in_the_user_guide_is_that_of_the_benchmark():
     inside = surfaces[["alpha", "beta", "a", "N*"]]
     ends = [f"{end:.3f}".lstrip("0") for end in (inside.min(axis=None), inside.max(axis=None))]
     assert f"cover between {ends[0]} and {ends[1]}" in text
+
+
+def test_extrapolation_in_the_user_guide_is_that_of_the_benchmark():
+    """Rows of the table in the guide, and what the README says of it."""
+    text = (DOCS / "user_guide" / "judging.rst").read_text()
+    table = pd.read_csv(ROOT / "benchmarks" / "results" / "extrapolation.csv")
+    fold = [table["table"], table["split"]]
+    table = table[~table["error"].isna().groupby(fold).transform("any")]
+    assert table["table"].nunique() == 14
+    assert len(table.drop_duplicates(["table", "split"])) == 35
+    labels = {"ensemble": "ensemble", "Approach 3": "approach 3", "VPNLS": "VPNLS"}
+    labels |= {"Approach 3, tied": "approach 3, tied", "Kaplan": "Kaplan"}
+    labels |= {"Approach 3, generalized": "approach 3, generalized"}
+    for label, name in labels.items():
+        own = table[table["estimator"] == name]
+        error, size = 100 * own["error"], 100 * own["N_opt_error"].abs().median()
+        cells = [f"{error.median():.1f}", f"{error.quantile(0.9):.1f}", f"{size:.0f}"]
+        cells.append(f"{100 * own['coverage'].mean():.0f}")
+        assert "\n".join([f"    * - {label}", *(f"      - {cell}" for cell in cells)]) in text
+    single = table[table["estimator"].isin(set(labels.values()) - {"ensemble"})]
+    covered = 100 * single.groupby("estimator")["coverage"].mean()
+    assert f"cover {covered.min():.0f} to {covered.max():.0f} %" in (ROOT / "README.md").read_text()
+
+
+def test_the_ensemble_in_the_user_guide_is_that_of_the_benchmark():
+    """Coverage and width on both truths."""
+    text = (DOCS / "user_guide" / "judging.rst").read_text()
+    table = pd.read_csv(ROOT / "benchmarks" / "results" / "ensemble.csv")
+    table = table.set_index(["method", "truth"])
+    for label, method in (("ensemble", "ensemble"), ("generalized law alone", "generalized")):
+        cells = []
+        for truth in ("separable", "coupled"):
+            row = table.loc[method, truth]
+            cells.append(f"{row['coverage']:.3f}".lstrip("0"))
+            cells.append(f"{row['width / chinchilla']:.2f}")
+        assert "\n".join([f"    * - {label}", *(f"      - {cell}" for cell in cells)]) in text
