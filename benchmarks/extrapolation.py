@@ -77,15 +77,15 @@ def run(quick=False):
 def summary(table):
     """Return error by table and estimator, and what each estimator does over all, in percent."""
     table = table[~_failed_somewhere(table)]
-    mean = table.groupby(["table", "estimator"], sort=False)["error"].mean()
+    mean = table.groupby(["table", "estimator"], sort=False)["relative_error"].mean()
     by_table = (100 * mean).unstack("estimator")
     judged = table.assign(best=_is_best(table))
     grouped = judged.groupby("estimator", sort=False)
     n_folds = len(table.drop_duplicates(["table", "split"]))
     overall = pd.DataFrame(
         {
-            "median error": 100 * grouped["error"].median(),
-            "90 % below": 100 * grouped["error"].quantile(0.9),
+            "median error": 100 * grouped["relative_error"].median(),
+            "90 % below": 100 * grouped["relative_error"].quantile(0.9),
             "median bias": 100 * grouped["bias"].median(),
             "median excess error": 100 * grouped["excess_error"].median(),
             "median |N* error|": 100 * grouped["N_opt_error"].agg(lambda e: e.abs().median()),
@@ -116,7 +116,7 @@ def draw(table, path):
         for ax, (column, label) in zip(
             figure.subplots(1, 2),
             (
-                ("error", "Error of held-out losses (%)"),
+                ("relative_error", "Error of held-out losses (%)"),
                 ("coverage", "Covered by 95 % intervals (%)"),
             ),
             strict=True,
@@ -139,7 +139,7 @@ def draw(table, path):
             ax.set_xlabel("Compute beyond the training runs (×)")
             ax.set_ylabel(label)
             tidy(ax)
-            if column == "error":
+            if column == "relative_error":
                 ax.set_yscale("log")
                 ax.yaxis.set_major_formatter("{x:g}")
                 ax.legend(frameon=False, handlelength=3, loc="upper left")
@@ -153,19 +153,19 @@ def _middles(ratio, values, column):
     """Return the median error, or the mean coverage, in five bins of reach of as many folds."""
     bins = np.array_split(np.argsort(ratio.to_numpy()), 5)
     log, values = np.log(ratio.to_numpy()), values.to_numpy()
-    middle = np.median if column == "error" else np.mean
+    middle = np.median if column == "relative_error" else np.mean
     bins = [own for own in bins if len(own)]
     return [np.exp(log[own].mean()) for own in bins], [middle(values[own]) for own in bins]
 
 
 def _failed_somewhere(table):
     """Return the rows of folds that some estimator could not fit."""
-    return table["error"].isna().groupby([table["table"], table["split"]]).transform("any")
+    return table["relative_error"].isna().groupby([table["table"], table["split"]]).transform("any")
 
 
 def _is_best(table):
-    least = table.groupby(["table", "split"])["error"].transform("min")
-    return table["error"] == least
+    least = table.groupby(["table", "split"])["relative_error"].transform("min")
+    return table["relative_error"] == least
 
 
 def _text(table):

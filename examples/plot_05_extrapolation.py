@@ -51,15 +51,15 @@ pd.DataFrame(parts).rename_axis("budget (FLOPs)")
 
 table, predictions = cross_validate_extrapolation(None, X, y, return_predictions=True)
 last = table[table["split"] == 1].set_index("estimator")
-columns = ["compute_ratio", "error", "bias", "excess_error", "N_opt_error", "coverage"]
-last[columns].sort_values("error").round(3)
+columns = ["compute_ratio", "relative_error", "bias", "excess_error", "N_opt_error", "coverage"]
+last[columns].sort_values("relative_error").round(3)
 
 # %%
 # The figure
 # ----------
 # A point per held-out run, a line through the means of the budgets; the grey band is 1 %. Without E
 # the means are right and the sizes of a budget are missed in both directions: the points show it,
-# and so do the columns ``error`` and ``N_opt_error`` above (N* is twice too large).
+# and so do the columns ``relative_error`` and ``N_opt_error`` above (N* is twice too large).
 
 laws = ["approach 3", "approach 3, generalized", "approach 3, offset-free"]
 ExtrapolationDisplay.from_predictions(

@@ -29,7 +29,7 @@ def extrapolate_runs(
         table, predictions = cross_validate_extrapolation(
             None, runs.X, runs.y, cv=cv, groups=runs.run, return_predictions=True
         )
-    if table["error"].isna().all():
+    if table["relative_error"].isna().all():
         raise InputError(f"{source}: nothing could be fitted. {one_line(table['reason'].iloc[0])}")
     notes += found
     verdicts = _verdicts(predictions, table, tolerance, target) if by == "C" else []
@@ -77,7 +77,9 @@ def _verdicts(predictions, table, tolerance, target):
     """Return the verdicts on the default, on the average, and on the most accurate estimator."""
     from ..model_selection import extrapolation_verdict
 
-    error = table.groupby("estimator", sort=False)["error"].agg(lambda e: e.mean(skipna=False))
+    error = table.groupby("estimator", sort=False)["relative_error"].agg(
+        lambda e: e.mean(skipna=False)
+    )
     names = [_MAIN, _AVERAGE]
     if error.notna().any():
         names.append(error.idxmin())
@@ -128,7 +130,7 @@ def _tables(table, by):
     last = table["split"].max()
     for name, own in table.groupby("estimator", sort=False):
         own = own.set_index("split")
-        cells = [_percent(own.loc[split, "error"]) for split in splits.index]
+        cells = [_percent(own.loc[split, "relative_error"]) for split in splits.index]
         row = own.loc[last]
         cells += [_percent(row[key], signed) for key, signed in _LAST]
         rich.add_row(name, *cells)
@@ -149,7 +151,7 @@ def _percent(value, signed=False):
 def _reasons(table):
     """Return a line for every estimator that could not be fitted in some fold."""
     lines = []
-    failed = table[table["error"].isna()]
+    failed = table[table["relative_error"].isna()]
     for name, own in failed.groupby("estimator", sort=False):
         splits = ", ".join(str(split) for split in own["split"])
         lines.append(f"{name}, split {splits}: not fitted, {one_line(own['reason'].iloc[0])}")

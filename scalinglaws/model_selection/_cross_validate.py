@@ -65,7 +65,7 @@ def cross_validate_extrapolation(
         - estimator, split, n_train, n_test;
         - C_train, C_test: largest compute fitted and tested (FLOPs), compute_ratio the latter by
           the former;
-        - error, bias: root mean square and mean of ``predicted / loss - 1``;
+        - relative_error, bias: root mean square and mean of ``predicted / loss - 1``;
         - excess_error: root mean square of ``(predicted - loss) / (loss - E)``;
         - N_opt_error: geometric mean of N* of the fit by that of the held-out profiles, minus 1,
           over n_minima budgets of the held-out runs whose parabola (of five sizes or more) has its
@@ -247,7 +247,7 @@ def _judged(fold, table, E, budgets, N_opt):
         "C_test": C_test,
         "compute_ratio": C_test / C_train,
     }
-    unknown = dict.fromkeys(("error", "bias", "excess_error", "N_opt_error"), np.nan)
+    unknown = dict.fromkeys(("relative_error", "bias", "excess_error", "N_opt_error"), np.nan)
     unknown |= {"n_minima": len(budgets), "coverage": np.nan, "reason": fold.reason}
     if fold.estimator is None or not weight.sum() > 0:
         return row | unknown
@@ -255,7 +255,7 @@ def _judged(fold, table, E, budgets, N_opt):
     excess = np.where(loss > E, loss - E, np.nan)
     inside = (fold.low <= loss) & (loss <= fold.high)
     return row | unknown | {
-        "error": np.sqrt(np.average(relative**2, weights=weight)),
+        "relative_error": np.sqrt(np.average(relative**2, weights=weight)),
         "bias": np.average(relative, weights=weight),
         "excess_error": _root_mean_square((fold.predicted - loss) / excess, weight),
         "N_opt_error": _size_error(fold.estimator, budgets, N_opt),

@@ -19,7 +19,16 @@ from scalinglaws.model_selection import (
 from tests.model_selection.conftest import COUPLED, LAW, sweep
 
 COLUMNS = [
-    *("estimator", "split", "n_train", "n_test", "C_train", "C_test", "compute_ratio", "error"),
+    *(
+        "estimator",
+        "split",
+        "n_train",
+        "n_test",
+        "C_train",
+        "C_test",
+        "compute_ratio",
+        "relative_error",
+    ),
     *("bias", "excess_error", "N_opt_error", "n_minima", "coverage", "reason"),
 ]
 
@@ -41,7 +50,7 @@ def test_every_number_of_a_fold_is_what_it_says(separable):
     row = table.iloc[0]
     assert (row["n_train"], row["n_test"]) == (21, 21)
     assert row["compute_ratio"] == pytest.approx(10**1.5, rel=1e-3)
-    assert row["error"] == pytest.approx(np.sqrt((relative**2).mean()))
+    assert row["relative_error"] == pytest.approx(np.sqrt((relative**2).mean()))
     assert row["bias"] == pytest.approx(relative.mean())
     assert row["excess_error"] == pytest.approx(np.sqrt((excess**2).mean()))
     assert row["coverage"] == pytest.approx(inside.mean())
@@ -56,10 +65,12 @@ def test_exact_runs_are_predicted_exactly():
         ["estimator", "split"]
     )
     law = table.loc["ChinchillaApproach3"]
-    assert (law["error"] < 1e-9).all() and (law["excess_error"] < 1e-8).all()
+    assert (law["relative_error"] < 1e-9).all() and (law["excess_error"] < 1e-8).all()
     assert (law["n_minima"] >= 1).all() and (law["N_opt_error"].abs() < 0.05).all()
-    assert (table.loc["log-log line", "error"] > 1e-3).all()
-    assert (table.loc["last point", "error"] > table.loc["log-log line", "error"]).all()
+    assert (table.loc["log-log line", "relative_error"] > 1e-3).all()
+    assert (
+        table.loc["last point", "relative_error"] > table.loc["log-log line", "relative_error"]
+    ).all()
 
 
 def test_prediction_intervals_cover_single_runs():
@@ -87,7 +98,7 @@ def test_default_estimators_all_have_a_row_or_a_reason(separable):
         )
     names = [*default_estimators(), "last point", "log-log line"]
     assert len(table) == 2 * len(names) and set(table["estimator"]) == set(names)
-    assert (table.loc[table["error"].isna(), "reason"] != "").all()
+    assert (table.loc[table["relative_error"].isna(), "reason"] != "").all()
     assert len(predictions) == table["n_test"].sum()
     own = predictions[predictions["estimator"] == "approach 3"].reset_index(drop=True)
     alone = extrapolation_predictions(
@@ -108,6 +119,20 @@ def test_jobs_do_not_change_results(separable):
     pd.testing.assert_frame_equal(one, cross_validate_extrapolation(laws, X, y, n_jobs=2))
 
 
+def test_a_weight_of_two_is_two_runs(separable):
+    """Weights, and repeated or missing rows, give the same errors."""
+    X, y = separable
+    weight = np.ones(len(X), dtype=int)
+    weight[[0, 5, 20, 41]], weight[7] = 2, 0
+    rows = np.repeat(np.arange(len(X)), weight)
+    law, cv = ChinchillaApproach3(), ExtrapolationSplit(2)
+    weighted = cross_validate_extrapolation(law, X, y, cv=cv, sample_weight=weight)
+    with pytest.warns(DataQualityWarning, match="repeat another run exactly"):
+        repeated = cross_validate_extrapolation(law, X.iloc[rows], y.iloc[rows], cv=cv)
+    numbers = COLUMNS[4:-1]
+    pd.testing.assert_frame_equal(weighted[numbers], repeated[numbers], rtol=1e-6)
+
+
 def test_labels_reach_the_estimators_that_take_them():
     """Checkpoints: Approach 1 gets its runs, laws their groups, and no run straddles."""
     N, D = np.meshgrid(np.geomspace(1e8, 3e9, 8), np.geomspace(1e9, 1e11, 12), indexing="ij")
@@ -122,7 +147,7 @@ def test_labels_reach_the_estimators_that_take_them():
         cv=ExtrapolationSplit(2),
         return_predictions=True,
     )
-    assert (table.loc[table["estimator"] == "law", "error"] < 0.05).all()
+    assert (table.loc[table["estimator"] == "law", "relative_error"] < 0.05).all()
     for split, own in predictions.groupby("split"):
         train, test = list(ExtrapolationSplit(2).split(X, groups=run))[split]
         assert set(own["row"]) == set(test) and not set(run[train]) & set(run[test])
@@ -136,7 +161,7 @@ def test_other_splitters_work(cv, separable):
     X, y = separable
     table = cross_validate_extrapolation(ChinchillaApproach3(), X, y, cv=cv, with_baselines=False)
     assert len(table) == cv.get_n_splits(X)
-    assert (table["error"] < 0.05).all()
+    assert (table["relative_error"] < 0.05).all()
 
 
 def test_a_verdict_stops_at_the_first_budget_that_is_missed():
@@ -233,7 +258,7 @@ def test_a_fold_that_cannot_be_fitted_is_listed(separable):
         PowerLaw("C"), X, y, cv=ExtrapolationSplit(5), with_baselines=False
     )
     assert "PowerLaw has 3 parameters" in table.loc[0, "reason"]
-    assert np.isnan(table.loc[0, "error"]) and table["error"].iloc[-1] < 0.1
+    assert np.isnan(table.loc[0, "relative_error"]) and table["relative_error"].iloc[-1] < 0.1
 
 
 def test_verdicts_of_bad_tables(separable):

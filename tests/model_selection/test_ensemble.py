@@ -76,6 +76,19 @@ def test_the_order_and_the_units_of_runs_do_not_matter(separable):
     np.testing.assert_allclose(scaled.weights_, fit.weights_, rtol=1e-5, atol=1e-9)
 
 
+def test_a_weight_of_two_is_two_runs(separable):
+    """Weights, and repeated or missing rows, give the same ensemble."""
+    X, y = separable
+    weight = np.ones(len(X), dtype=int)
+    weight[[0, 5, 20, 41]], weight[7] = 2, 0
+    rows = np.repeat(np.arange(len(X)), weight)
+    weighted = ExtrapolationEnsemble().fit(X, y, sample_weight=weight)
+    with pytest.warns(DataQualityWarning, match="repeat another run exactly"):
+        repeated = ExtrapolationEnsemble().fit(X.iloc[rows], y.iloc[rows])
+    np.testing.assert_allclose(weighted.weights_, repeated.weights_, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(weighted.predict(FAR), repeated.predict(FAR), rtol=1e-9)
+
+
 def test_a_bend_at_the_small_end_is_left_out():
     """Small runs that were trained worse cost more than they teach."""
     X, y = sweep(LAW, noise=0.002, budgets=8)

@@ -213,13 +213,15 @@ def test_two_processes_under_torchrun_agree_with_one(config, tmp_path):
         "assert record.status == 'ok'\n"
     )
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run(
+    done = subprocess.run(
         [*command, program, file, tmp_path / "run"],
-        check=True,
+        check=False,
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         timeout=120,
         capture_output=True,
+        text=True,
     )
+    assert done.returncode == 0, done.stderr
     two, one = train(config, tmp_path / "run"), train(config, name="run")
     assert two.history == pytest.approx(one.history, rel=1e-3)
     for a, b in zip(two.rows, one.rows, strict=True):
