@@ -143,7 +143,7 @@ class EnsembleIntervals:
         """
         table = self.laws(C, confidence_level)
         whole, laws = table.loc["ensemble"], table.drop("ensemble")
-        plausible = laws[laws["weight"] >= _PLAUSIBLE].sort_values("weight", ascending=False)
+        plausible = laws.loc[self._plausible()].sort_values("weight", ascending=False)
         shares = ", ".join(f"{name} {row['weight']:.0%}" for name, row in plausible.iterrows())
         text = (
             f"At C = {C:.3g} FLOPs: N* = {whole['N']:.3g}, D* = {whole['D']:.3g}, loss "
@@ -198,6 +198,11 @@ class EnsembleIntervals:
     def _heavy(self):
         """Return the members of some weight, as indices."""
         return np.flatnonzero(self._weight_ > _NEGLIGIBLE)
+
+    def _plausible(self):
+        """Return the names of the laws that have not been refuted."""
+        least = min(_PLAUSIBLE, self.weights_.max())
+        return list(self.weights_.index[self.weights_ >= least])
 
     def _of_law(self, name):
         """Return the members of a law: all that are certified, by weight."""
@@ -265,8 +270,7 @@ class EnsembleIntervals:
         """Return the interval, wide enough to hold plausible laws where they disagree."""
         low, high = mixture.interval(confidence_level)
         names = np.array([self._members_[k][0] for k in self._heavy()])
-        plausible = [name for name in dict.fromkeys(names) if self.weights_[name] >= _PLAUSIBLE]
-        ends = []
+        plausible, ends = self._plausible(), []
         for name in plausible:
             own = names == name
             weight = mixture.weight[own] / mixture.weight[own].sum()
