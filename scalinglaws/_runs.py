@@ -37,12 +37,12 @@ def checked_runs(X, y):
             f"The columns of X look swapped: got {names}, but X is taken by position as (N, D). "
             f"Pass X[[{names[1]!r}, {names[0]!r}]]."
         )
-    table, loss = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if table.ndim != 2 or table.shape[1] != 2:
+    shape = np.shape(X)
+    if len(shape) != 2 or shape[1] != 2:
         raise ValueError(
-            f"X must have exactly 2 columns, N and D; its shape is {table.shape}. Pass X[['N', "
-            "'D']]."
+            f"X must have exactly 2 columns, N and D; its shape is {shape}. Pass X[['N', 'D']]."
         )
+    table, loss = np.asarray(X, dtype=np.float64), np.asarray(y, dtype=np.float64)
     if loss.shape != (len(table),):
         raise ValueError(
             f"y must hold one loss per row of X ({len(table)}), got shape {loss.shape}."

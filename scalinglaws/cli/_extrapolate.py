@@ -7,7 +7,7 @@ from ._errors import InputError, users_input
 from ._files import replacing
 from ._methods import collected, one_line, prepare
 from ._record import to_json
-from ._report import _new_table
+from ._report import _new_table, shortened
 from ._run import _print_files, _print_notes, _print_source, output, say
 
 # What is judged first: the default of the package, and the average of laws.
@@ -31,7 +31,7 @@ def extrapolate_runs(
         )
     if table["relative_error"].isna().all():
         raise InputError(f"{source}: nothing could be fitted. {one_line(table['reason'].iloc[0])}")
-    notes += found
+    notes += [note for note in found if note not in notes]
     verdicts = _verdicts(predictions, table, tolerance, target) if by == "C" else []
     report = _report(runs, target)
     files = [] if out is None else _write(out, table, predictions, tolerance)
@@ -56,14 +56,18 @@ def extrapolate_runs(
     console = output()
     _print_source(console, source, frame)
     _print_notes(console, notes)
-    for part in _tables(table, by):
-        console.print(part)
-    for line in _reasons(table):
-        say(console, line)
+    rows = table.drop_duplicates("split")
+    fitted = [f"split {row['split']} is fitted to {row['n_train']}" for _, row in rows.iterrows()]
+    say(console, f"Of {len(runs.X)} rows {', '.join(fitted)}, and judged on those of larger {by}.")
+    console.print(_table(table, by, _reach(runs, cv, by)))
     for verdict in verdicts:
         say(console, f"{verdict}")
+    if by != "C":
+        say(console, "No verdict: how far a law holds is told in compute (--by C).")
     if report:
         say(console, f"Average of the laws, fitted to all runs. {report}")
+    for line in _reasons(table):
+        say(console, line)
     say(
         console,
         "Errors are those of the loss of held-out runs, root mean square; excess: of the loss "
@@ -114,32 +118,37 @@ def _plain(verdict):
     }
 
 
-def _tables(table, by):
-    """Return one rich table: estimators down, folds across."""
+def _reach(runs, cv, by):
+    """Return, for every split, the largest value tested by the largest fitted."""
+    from ..model_selection._split import VARIABLES
+
+    if cv is None:
+        return None
+    values = VARIABLES[by](runs.X["N"].to_numpy(), runs.X["D"].to_numpy())
+    splits = cv.split(runs.X, groups=runs.run)
+    return [values[test].max(initial=0.0) / values[train].max() for train, test in splits]
+
+
+def _table(table, by, reach):
+    """Return one rich table: estimators down, splits across."""
     splits = table.drop_duplicates("split").set_index("split")
-    n_runs = ", ".join(
-        f"split {split} on {row['n_train']} runs" for split, row in splits.iterrows()
-    )
-    rich = _new_table(f"Held-out runs of larger {by}: {n_runs}")
+    rich = _new_table(f"Error of held-out runs of larger {by}")
     rich.add_column("method", no_wrap=True)
-    reach = [f"{format_number(row['compute_ratio'], 3)} x C" for _, row in splits.iterrows()]
-    for text in reach:
-        rich.add_column(text, justify="right", no_wrap=True)
+    for ratio in reach or splits["compute_ratio"]:
+        rich.add_column(f"{format_number(ratio, 3)} x {by}", justify="right", no_wrap=True)
     for heading in ("bias", "excess", "N*", "covered"):
         rich.add_column(heading, justify="right", no_wrap=True)
-    last = table["split"].max()
     for name, own in table.groupby("estimator", sort=False):
         own = own.set_index("split")
         cells = [_percent(own.loc[split, "relative_error"]) for split in splits.index]
-        row = own.loc[last]
-        cells += [_percent(row[key], signed) for key, signed in _LAST]
+        cells += [_percent(own[key].mean(), signed) for key, signed in _MEANS]
         rich.add_row(name, *cells)
-    rich.caption = "bias, excess, N* and covered: of the last split"
+    rich.caption = "bias, excess, N* and covered: mean over the splits that could be fitted"
     rich.caption_justify = "left"
-    return [rich]
+    return rich
 
 
-_LAST = (("bias", True), ("excess_error", False), ("N_opt_error", True), ("coverage", False))
+_MEANS = (("bias", True), ("excess_error", False), ("N_opt_error", True), ("coverage", False))
 
 
 def _percent(value, signed=False):
@@ -154,7 +163,8 @@ def _reasons(table):
     failed = table[table["relative_error"].isna()]
     for name, own in failed.groupby("estimator", sort=False):
         splits = ", ".join(str(split) for split in own["split"])
-        lines.append(f"{name}, split {splits}: not fitted, {one_line(own['reason'].iloc[0])}")
+        reason = shortened(one_line(own["reason"].iloc[0]), 200)
+        lines.append(f"{name}, split {splits}: not fitted, {reason}")
     return lines
 
 

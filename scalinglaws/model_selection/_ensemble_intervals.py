@@ -11,13 +11,14 @@ from ..exceptions import DataQualityWarning, warn_user
 from ..solvers import derivatives, log_allocation, loss_derivatives, losses
 from ..surfaces._additive import as_positive
 from ._mixture import Mixture
+from ._reach import note_on_reach
 
 # Members below this weight change no digit.
 _NEGLIGIBLE = 1e-6
 # A law of less weight than this has been refuted, and its disagreement does not count.
 _PLAUSIBLE = 0.05
-# Ratios to the largest compute in the data from which a report says how far a budget is.
-_DISTANT, _FAR = 1e2, 1e6
+# Ratio to the largest compute in the data from which a report says how far a budget is.
+_DISTANT = 1e2
 _QUANTITIES = ("N", "D", "D/N", "loss")
 
 
@@ -109,7 +110,7 @@ class EnsembleIntervals:
             loss with ci_low and ci_high, at the N* and D* of the ensemble.
         """
         check_is_fitted(self)
-        C = np.atleast_1d(as_positive(C, "C"))
+        C = np.array([_one_budget(C)])
         place = self._places(C)
         log_N = place.center()
         where = log_N, np.log(C / 6.0) - log_N
@@ -141,6 +142,7 @@ class EnsembleIntervals:
         -------
         str
         """
+        C = _one_budget(C)
         table = self.laws(C, confidence_level)
         whole, laws = table.loc["ensemble"], table.drop("ensemble")
         plausible = laws.loc[self._plausible()].sort_values("weight", ascending=False)
@@ -160,19 +162,13 @@ class EnsembleIntervals:
         else:
             text += "The laws that held-out budgets leave plausible agree within their intervals."
         reach = C / self.C_range_[1]
-        if reach <= 1.0:
-            text += " Note: the budget lies within the data."
-        elif reach > _FAR:
-            text += (
-                f" WARNING: it is {reach:,.0f} times the largest compute in the data; no fit to "
-                "them says anything about it."
-            )
-        elif reach > _DISTANT:
-            text += (
+        note = note_on_reach("the budget", C, self.C_range_[1])
+        if not note and reach > _DISTANT:
+            note = (
                 f" It is {reach:,.0f} times the largest compute in the data; no held-out budget is "
                 "as far away."
             )
-        return text
+        return text + note
 
     def summary(self, confidence_level=0.95):
         """Return the exponents of the compute-optimal N and D.
@@ -288,6 +284,13 @@ class EnsembleIntervals:
             low = np.where(apart, np.minimum(low, ends[:, 0].min(axis=0)), low)
             high = np.where(apart, np.maximum(high, ends[:, 1].max(axis=0)), high)
         return low, high
+
+
+def _one_budget(C):
+    C = as_positive(C, "C")
+    if C.size != 1:
+        raise ValueError(f"C must be one budget in FLOPs, got {C.size}.")
+    return float(C.ravel()[0])
 
 
 def _variances(slopes, covariance):

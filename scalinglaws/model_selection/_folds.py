@@ -38,7 +38,10 @@ class Fold(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Runs as arrays, with the weight of each and the label of its training run, if there is."""
+    """Runs as arrays, with the weight of each and the label of its training run, if there is.
+
+    `weighted` tells whether the weights were given.
+    """
 
     X: np.ndarray
     N: np.ndarray
@@ -47,6 +50,7 @@ class Table(NamedTuple):
     loss: np.ndarray
     weight: np.ndarray
     groups: np.ndarray | None
+    weighted: bool
 
 
 def default_estimators():
@@ -93,6 +97,12 @@ def named(estimators, with_baselines):
             found[name] = estimator
     if not found:
         raise ValueError("estimators is empty: give at least one.")
+    for name, estimator in found.items():
+        if isinstance(estimator, type) or not hasattr(estimator, "fit"):
+            raise ValueError(
+                f"{name} is no estimator but {estimator!r}: give one, such as "
+                "ChinchillaApproach3(), or None for those of default_estimators()."
+            )
     return found | (baselines() if with_baselines else {})
 
 
@@ -103,7 +113,8 @@ def as_table(X, y, sample_weight, groups):
     weight = _check_sample_weight(sample_weight, table, ensure_non_negative=True)
     if groups is not None:
         groups = check_labels("groups", groups, len(table))
-    return Table(table, runs.N, runs.D, 6.0 * runs.N * runs.D, runs.loss, weight, groups)
+    C, weighted = 6.0 * runs.N * runs.D, sample_weight is not None
+    return Table(table, runs.N, runs.D, C, runs.loss, weight, groups, weighted)
 
 
 def default_splits(table):
@@ -114,7 +125,7 @@ def default_splits(table):
         raise ValueError(
             f"Testing an extrapolation needs runs at 3 budgets at least (values of 6 N D that "
             f"differ by more than 10 %), got {n_stages}: two to fit a law to and one beyond. Add "
-            "budgets, or choose folds with cv=."
+            "budgets, or choose other folds."
         )
     return ExtrapolationSplit(min(_MOST_SPLITS, n_stages - 2))
 
@@ -156,7 +167,8 @@ def _fold(name, estimator, split, train, test, table, confidence_level):
 
 def _fit_arguments(estimator, table, rows):
     """Return weights, and labels of runs under the name that `fit` gives them."""
-    arguments = {"sample_weight": table.weight[rows]}
+    # A pipeline takes no weights, and needs none where all are equal.
+    arguments = {"sample_weight": table.weight[rows]} if table.weighted else {}
     if table.groups is None:
         return arguments
     known = inspect.signature(estimator.fit).parameters

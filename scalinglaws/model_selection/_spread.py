@@ -6,9 +6,9 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from ._choices import FACTORS
+from ._reach import note_on_reach
 
 QUANTITIES = ("N_opt", "D_opt", "loss")
-_FAR = 1e6
 # Objectives this close (relative) are one.
 _SAME = 1e-6
 
@@ -106,12 +106,17 @@ def describe_sensitivity(table, quantity="N_opt"):
     stopped = len(table) - len(sound) - failed
     C, reach = float(table["C"].iloc[0]), float(table["compute_ratio"].min())
     shares = effects.drop("interactions").head(3)["share"]
-    due = ", ".join(f"{share:.0%} is due to {choice}" for choice, share in shares.items())
+    due = [f"{share:.0%} is due to {choice}" for choice, share in shares.items() if share > 0.005]
+    together = effects.loc["interactions", "share"]
+    rest = 1.0 - together - effects.drop("interactions")["share"].sum()
+    due.append(f"{together:.0%} to interactions")
+    if rest > 0.005:
+        due.append(f"and {rest:.0%} cannot be told apart, as not all combinations exist")
     text = (
         f"{name} at {C:.3g} FLOPs is {middle:{digits}} in the middle of {len(sound)} certified "
         f"fits, {first:{digits}} to {third:{digits}} in four fifths of them, {low:{digits}} to "
-        f"{high:{digits}} in all. Of its spread (variance of the logarithm) {due}, "
-        f"{effects.loc['interactions', 'share']:.0%} to interactions."
+        f"{high:{digits}} in all. Of its spread (variance of the logarithm) "
+        f"{', '.join(due)}."
     )
     lesser = int((table["converged"] & (table["gap"] > _SAME)).sum())
     if lesser:
@@ -123,14 +128,7 @@ def describe_sensitivity(table, quantity="N_opt"):
         text += f" {stopped} fits did not reach an optimum and are not counted."
     if failed:
         text += f" {failed} combinations cannot be fitted (column reason)."
-    if reach <= 1.0:
-        text += " Note: the budget lies within the data."
-    elif reach > _FAR:
-        text += (
-            f" WARNING: the budget is {reach:,.0f} times the largest compute in the data; no fit "
-            "to them says anything about it."
-        )
-    return text
+    return text + note_on_reach("the budget", C, C / reach)
 
 
 def _certified(table):

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ..surfaces._additive import as_positive
+from ._reach import note_on_reach
 from ._stages import stages_of
 
 _SAME_BUDGET = 0.1
-_FAR = 1e6
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class ExtrapolationVerdict:
     C_max : float
         Largest compute of the runs, FLOPs.
     failure : tuple of float or None
-        Ratio and mean relative error of the nearest budget that was not within the tolerance.
+        Ratio of the nearest budget that was not within the tolerance, and the mean relative error
+        of the half of its sizes that is missed by more.
     C_target : float or None
         Compute of the planned run, FLOPs.
 
@@ -73,9 +74,9 @@ class ExtrapolationVerdict:
         if self.ratio <= 1.0:
             ratio, error = self.failure
             text = (
-                f"{self.estimator}: not shown to extrapolate. The nearest held-out budget, "
-                f"{ratio:.3g} times the compute that was fitted, is missed by {error:+.1%}, more "
-                f"than {percent} ({tested})."
+                f"{self.estimator}: not shown to extrapolate. At the nearest held-out budget, "
+                f"{ratio:.3g} times the compute that was fitted, the small or the large sizes are "
+                f"missed by {error:+.2%} on average, more than {percent} ({tested})."
             )
         else:
             text = (
@@ -84,7 +85,10 @@ class ExtrapolationVerdict:
                 f"runs that is {self.C_shown:.3g} FLOPs."
             )
             if self.failure is not None:
-                text += f" At {self.failure[0]:.3g} times it is off by {self.failure[1]:+.1%}."
+                ratio, error = self.failure
+                text += (
+                    f" At {ratio:.3g} times the small or the large sizes are off by {error:+.2%}."
+                )
             else:
                 text += " No fold reached further."
         return text + self._of_target()
@@ -93,20 +97,13 @@ class ExtrapolationVerdict:
         if self.C_target is None:
             return ""
         beyond = self.C_target / self.C_max
+        note = note_on_reach(f"the target {self.C_target:.3g} FLOPs", self.C_target, self.C_max)
         if beyond <= 1.0:
-            return (
-                f" Note: the target {self.C_target:.3g} FLOPs lies within the data, so it is no "
-                "extrapolation."
-            )
+            return note
         text = f" The target {self.C_target:.3g} FLOPs is {beyond:,.3g} times the largest run: " + (
             "within that." if self.reaches_target else "beyond what was shown."
         )
-        if beyond > _FAR:
-            text += (
-                " WARNING: it is more than a million times beyond the data; no fit to them says "
-                "anything about it."
-            )
-        return text
+        return text + note
 
 
 def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_target=None):
@@ -152,17 +149,19 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
     >>> round(verdict.ratio, 1), round(verdict.tested, 1)
     (3.2, 10.0)
     """
-    if not (np.isfinite(tolerance) and tolerance > 0):
-        raise ValueError(f"tolerance={tolerance!r} must be positive, such as 0.01.")
+    if not 0 < tolerance < 1:
+        raise ValueError(f"tolerance={tolerance!r} must lie in (0, 1), such as 0.01 for 1 %.")
     if C_target is not None:
         C_target = float(as_positive(C_target, "C_target"))
     names = list(dict.fromkeys(predictions["estimator"]))
     if estimator is None:
         if len(names) != 1:
-            raise ValueError(f"The table has several estimators: name one of {', '.join(names)}.")
+            listed = ", ".join(map(repr, names))
+            raise ValueError(f"The table has several estimators: name one of {listed}.")
         estimator = names[0]
     if estimator not in names:
-        raise ValueError(f"No estimator named {estimator!r} in the table: {', '.join(names)}.")
+        listed = ", ".join(map(repr, names))
+        raise ValueError(f"No estimator named {estimator!r} in the table: {listed}.")
     own = predictions[predictions["estimator"] == estimator]
     known = own[np.isfinite(own["predicted"])]
     if known.empty:
@@ -180,7 +179,8 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
     if wrong.any():
         first = missed[wrong].iloc[0]
         failure = (float(first["ratio"]), float(first["error"]))
-        right = missed[missed["ratio"] < failure[0]]
+        # What is as far as the failure, within the tolerance of a budget, is not shown either.
+        right = missed[missed["ratio"] < failure[0] / (1.0 + _SAME_BUDGET)]
     return ExtrapolationVerdict(
         estimator,
         float(tolerance),

@@ -8,7 +8,7 @@ from ..solvers._isoflop import group_budgets
 _SAME_BUDGET, _MOST_BUDGETS = 0.1, 12
 _BINS = 8
 # Share of the distance between two budgets that their runs may take, and one series at most.
-_REACH, _STEP = 0.55, 0.12
+_REACH, _STEP = 0.25, 0.05
 
 
 def bins(ratio):

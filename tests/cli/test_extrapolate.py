@@ -26,7 +26,7 @@ def test_it_prints_errors_verdicts_and_a_report(cli, sweep_csv, tmp_path):
     """All estimators, three folds, the verdict on the target, and the files."""
     code, out, err = cli("extrapolate", sweep_csv, "--target-compute", "1e24", "--out", "found")
     assert code == 0 and err == ""
-    assert "split 0 on 14 runs, split 1 on 21 runs, split 2 on 35 runs" in out
+    assert "Of 42 rows split 0 is fitted to 14, split 1 is fitted to 21, split 2 is" in out
     for name in ("approach 3, tied", "ensemble", "last point", "log-log line"):
         assert f" {name} " in out
     assert "ensemble, split 0: not fitted" in out
@@ -59,7 +59,8 @@ def test_other_variables(cli, sweep_csv):
     """By N there is no verdict in compute."""
     code, out, _ = cli("extrapolate", sweep_csv, "--by", "N")
     assert code == 0
-    assert "Held-out runs of larger N" in out and "within 1 %" not in out
+    assert "Error of held-out runs of larger N" in out and "within 1 %" not in out
+    assert " x N" in out and "No verdict: how far a law holds is told in compute" in out
 
 
 def test_checkpoints_are_taken_whole(cli, tmp_path):

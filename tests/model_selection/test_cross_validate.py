@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
 from scalinglaws import ChinchillaApproach1, ChinchillaApproach3, PowerLaw
 from scalinglaws.exceptions import DataQualityWarning
@@ -218,9 +220,10 @@ def test_a_verdict_says_where_the_target_is(separable):
     assert "Note: the target 1e+19 FLOPs lies within the data" in str(
         extrapolation_verdict(table, C_target=1e19)
     )
-    assert "WARNING: it is more than a million times" in str(
+    assert "WARNING: the target 1e+27 FLOPs is 3.16e+06 times" in str(
         extrapolation_verdict(table, C_target=1e27)
     )
+    assert "Is it in FLOPs?" in str(extrapolation_verdict(table, C_target=1e8))
 
 
 def test_a_wrong_law_is_found_out():
@@ -261,18 +264,41 @@ def test_a_fold_that_cannot_be_fitted_is_listed(separable):
     assert np.isnan(table.loc[0, "relative_error"]) and table["relative_error"].iloc[-1] < 0.1
 
 
+@pytest.mark.parametrize("given", ["approach 3", ["approach 3"], ChinchillaApproach3])
+def test_what_is_no_estimator_is_named(given, separable):
+    """A name or a class in the place of an instance."""
+    X, y = separable
+    with pytest.raises(ValueError, match="is no estimator but .* such as ChinchillaApproach3"):
+        cross_validate_extrapolation(given, X, y)
+
+
+def test_pipelines_are_compared_like_estimators(separable):
+    """They take no weights, and get none where none are given."""
+    X, y = separable
+    pipeline = make_pipeline(FunctionTransformer(), ChinchillaApproach3())
+    laws = {"bare": ChinchillaApproach3(), "piped": pipeline}
+    table = cross_validate_extrapolation(laws, X, y, with_baselines=False)
+    bare, piped = (table.loc[table["estimator"] == name, "relative_error"] for name in laws)
+    np.testing.assert_allclose(bare, piped)
+    weighted = cross_validate_extrapolation(
+        laws, X, y, sample_weight=np.full(len(X), 2.0), with_baselines=False
+    )
+    assert weighted.loc[weighted["estimator"] == "piped", "reason"].str.contains("weight").all()
+
+
 def test_verdicts_of_bad_tables(separable):
     """Several estimators without a name, an unknown one, nothing predicted, no extrapolation."""
     X, y = separable
     table = extrapolation_predictions(
         {"a": ChinchillaApproach3(), "b": ChinchillaApproach3("tied")}, X, y
     )
-    with pytest.raises(ValueError, match="name one of a, b"):
+    with pytest.raises(ValueError, match="name one of 'a', 'b'"):
         extrapolation_verdict(table)
     with pytest.raises(ValueError, match="No estimator named 'c'"):
         extrapolation_verdict(table, "c")
-    with pytest.raises(ValueError, match="tolerance=0"):
-        extrapolation_verdict(table, "a", tolerance=0)
+    for tolerance in (0, 1):
+        with pytest.raises(ValueError, match=f"tolerance={tolerance} must lie in"):
+            extrapolation_verdict(table, "a", tolerance=tolerance)
     with pytest.raises(ValueError, match="no extrapolation in compute"):
         extrapolation_verdict(table.assign(compute_ratio=0.5), "a")
     with pytest.raises(ValueError, match="could not be fitted in any fold: why"):

@@ -132,6 +132,9 @@ def test_the_report_says_where_the_budget_is(separable):
     assert "times the largest" not in fit.report(1e22)
     assert "no held-out budget is as far away" in fit.report(1e24)
     assert "WARNING" in fit.report(1e28)
+    assert "Is it in FLOPs?" in fit.report(0.01)
+    with pytest.raises(ValueError, match="C must be one budget in FLOPs, got 2"):
+        fit.report([1e22, 1e23])
 
 
 def test_errors_grow_where_predictions_missed():
