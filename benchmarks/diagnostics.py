@@ -130,12 +130,12 @@ def run(quick=False):
     """
     rows = []
     for seed, fault in enumerate(FAULTS):
-        n = 20 if quick else _DATA_SETS
+        n = 10 if quick else _DATA_SETS
         found = _rejections(fault.places(), fault.noise, (fault.amount,), fault.k, n, seed)
         share = (found[list(fault.tests)] == 1.0).any(axis=1).mean()
         met = share >= _POWER if fault.wanted else None
         rows.append((fault.name, fault.size, n, " or ".join(fault.tests), share, met))
-    n = 60 if quick else _CLEAN_DATA_SETS
+    n = 20 if quick else _CLEAN_DATA_SETS
     for seed, (size, places) in enumerate((("runs", _runs), ("checkpoints", _checkpoints))):
         found = _rejections(places(), _clean, (), 1.0, n, len(FAULTS) + seed)
         for test, share in found.mean().dropna().items():

@@ -39,7 +39,7 @@ _DATA_SETS = 1000
 
 def run(quick=False):
     """Return coverage, width and error of the ensemble and of single laws."""
-    n = 8 if quick else _DATA_SETS
+    n = 4 if quick else _DATA_SETS
     seeds = np.random.SeedSequence(0).spawn(n)
     rows = []
     for name, truth in TRUTHS.items():
