@@ -97,6 +97,28 @@ class AllocationDisplay:
         self.published = published or {}
 
     @classmethod
+    def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
+        """Draw one fitted estimator, or law.
+
+        Parameters
+        ----------
+        estimator : object
+            Fitted estimator or surface.
+        name : str, optional
+            Its name; by default that of its class.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure if None.
+        **kwargs
+            As `from_estimators`.
+
+        Returns
+        -------
+        AllocationDisplay
+        """
+        named = {name or type(estimator).__name__: estimator}
+        return cls.from_estimators(named, ax=ax, **kwargs)
+
+    @classmethod
     def from_estimators(
         cls, estimators, *, C_range=None, C_target=None, quantity="N", truth=None,
         references=False, bands=False, confidence_level=0.95, published=None, ax=None, **kwargs,

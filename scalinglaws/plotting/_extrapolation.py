@@ -144,6 +144,32 @@ class ExtrapolationDisplay:
         return display.plot(ax=ax, **kwargs)
 
     @classmethod
+    def from_estimator(cls, estimator, X, y, *, name=None, ax=None, **kwargs):
+        """Draw one estimator, with the intervals of its runs.
+
+        Parameters
+        ----------
+        estimator : object
+            It is cloned, not changed.
+        X : array-like of shape (n_runs, 2)
+            Parameters N and training tokens D.
+        y : array-like of shape (n_runs,)
+            Loss in nats per token.
+        name : str, optional
+            Name of the estimator; by default that of its class.
+        ax : matplotlib Axes, optional
+            Where to draw; a new figure if None.
+        **kwargs
+            As `from_estimators`.
+
+        Returns
+        -------
+        ExtrapolationDisplay
+        """
+        named = {name or type(estimator).__name__: estimator}
+        return cls.from_estimators(named, X, y, ax=ax, **kwargs)
+
+    @classmethod
     def from_estimators(cls, estimators, X, y, *, cv=None, groups=None, ax=None, **kwargs):
         """Fit estimators to the runs of less compute and draw how well they predict the others.
 

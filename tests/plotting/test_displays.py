@@ -231,6 +231,13 @@ class TestAllocationDisplay:
         with pytest.raises(ValueError, match="'N', 'D' or 'D/N', got 'C'"):
             AllocationDisplay.from_estimators(LAW, C_range=(1e18, 1e21), quantity="C")
 
+    def test_a_single_estimator_has_its_class_as_name(self, approach3):
+        """Or the one that is given."""
+        single = AllocationDisplay.from_estimator(approach3)
+        assert list(single.lines_) == ["ChinchillaApproach3"]
+        named = AllocationDisplay.from_estimator(approach3, name="ours", quantity="D")
+        assert list(named.lines_) == ["ours"] and "$D^*$" in named.ax_.get_ylabel()
+
     def test_two_of_a_class_have_two_names(self, approach3, runs):
         tied = ChinchillaApproach3(law="tied").fit(runs[["N", "D"]], runs["loss"])
         display = AllocationDisplay.from_estimators([approach3, tied], truth=LAW)

@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from scalinglaws import VPNLS, ChinchillaApproach3
+from scalinglaws.datasets import load_sweep
 from scalinglaws.exceptions import DataQualityWarning
-from scalinglaws.model_selection import extrapolation_predictions
+from scalinglaws.model_selection import ExtrapolationSplit, extrapolation_predictions
 from scalinglaws.plotting import ExtrapolationDisplay
 from scalinglaws.plotting._bins import bin_means, spread
 
@@ -197,3 +198,13 @@ def test_an_estimator_may_lack_a_split():
     assert set(display.lines_) == {("law 1", 0), ("law 1", 1), ("law 2", 0)}
     named = [text.get_text() for text in display.ax_.get_legend().get_texts()]
     assert sorted(named) == ["law 1", "law 2", "split 0", "split 1"]
+
+
+def test_a_single_estimator_is_drawn_with_its_intervals():
+    """Named by its class, or as told; options of the folds are passed on."""
+    sweep = load_sweep()
+    display = ExtrapolationDisplay.from_estimator(
+        VPNLS(), sweep.data, sweep.target, cv=ExtrapolationSplit(1), name="ours"
+    )
+    assert set(display.estimator) == {"ours"} and len(display.error) == 36
+    assert display.intervals_
