@@ -10,7 +10,7 @@ from ..estimators import ChinchillaApproach3, KaplanLaw
 from ..inference import design_effect, likelihood_ratio_test
 from ..solvers import log_likelihood, solve
 from ._ensemble import ExtrapolationEnsemble
-from ._folds import as_table, default_splits, evaluate
+from ._folds import as_table, default_splits, evaluate, present
 
 _LAWS = ("generalized", "chinchilla", "tied", "offset-free", "kaplan")
 # The law that each is tested against.
@@ -41,7 +41,7 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
         - AICc, BIC: above the best of the laws, at the noise model and Huber transition of the
           generalized law, of which all others are cases;
         - wider, pvalue: the law that this one is tested against, and the p-value of the scaled
-          likelihood ratio test that it suffices;
+          likelihood ratio test that it suffices (NaN where it does not apply);
         - log_score: log density of the held-out budgets, each predicted from the smaller ones,
           below the best of the laws (`ExtrapolationEnsemble` without leaving out small runs);
         - extrapolation_error: root mean square of ``predicted / loss - 1`` over extrapolation
@@ -72,7 +72,7 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
     >>> table.index[0], table.loc["tied", "wider"]
     ('tied', 'chinchilla')
     """
-    table = as_table(X, y, sample_weight, groups)
+    table = present(as_table(X, y, sample_weight, groups))
     laws = {law: KaplanLaw() if law == "kaplan" else ChinchillaApproach3(law) for law in _LAWS}
     arguments = {"sample_weight": table.weight}
     if groups is not None:
@@ -87,7 +87,7 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
     rows = {}
     for law, fit in fits.items():
         wider = _WIDER.get(law)
-        pvalue = likelihood_ratio_test(fit, fits[wider]).pvalue if wider else np.nan
+        pvalue = _pvalue(fit, fits[wider]) if wider else np.nan
         rows[law] = {
             "n_parameters": fit._problem_.law.n_parameters,
             **criteria[law],
@@ -101,6 +101,14 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
     for name in ("AICc", "BIC"):
         found[name] -= found[name].min()
     return found.sort_values("log_score", ascending=False, kind="stable")
+
+
+def _pvalue(narrow, wide):
+    """Return the p-value of the test that the narrower law suffices; NaN where there is none."""
+    try:
+        return likelihood_ratio_test(narrow, wide).pvalue
+    except ValueError:
+        return np.nan
 
 
 def _criteria(fits, table):

@@ -7,7 +7,7 @@ from ..estimators import ChinchillaApproach3
 from ..estimators._inference import check_confidence_level
 from ..exceptions import DataQualityWarning, warn_user
 from ..solvers._isoflop import group_budgets, parabola_vertices
-from ._folds import as_table, default_splits, evaluate, named
+from ._folds import as_table, default_splits, evaluate, named, present
 
 _SAME_BUDGET = 0.1
 # A parabola through fewer sizes says little of where its minimum is.
@@ -44,7 +44,7 @@ def cross_validate_extrapolation(
     groups : array-like of shape (n_runs,), optional
         Label of the training run of each row: no run's checkpoints are on both sides of a split.
     sample_weight : array-like of shape (n_runs,), optional
-        A weight of 2 counts a run twice.
+        A weight of 2 counts a run twice, 0 leaves it out.
     E : float, optional
         Irreducible loss (nats per token) that excess losses are taken above, the same for all
         estimators; by default that of `ChinchillaApproach3` fitted to all runs.
@@ -108,9 +108,11 @@ def cross_validate_extrapolation(
     """
     check_confidence_level(confidence_level)
     estimators = named(estimators, with_baselines)
-    table = as_table(X, y, sample_weight, groups)
+    table = present(as_table(X, y, sample_weight, groups))
     cv = cv or default_splits(table)
     folds = evaluate(estimators, table, cv, confidence_level, n_jobs)
+    if E is not None and not (np.isfinite(E) and E >= 0):
+        raise ValueError(f"E={E!r} must be finite and not negative, nats per token.")
     E = _irreducible(table) if E is None else float(E)
     below = int((table.loss <= E).sum())
     if below:
@@ -170,7 +172,7 @@ def extrapolation_predictions(
     (54, 10)
     """
     check_confidence_level(confidence_level)
-    table = as_table(X, y, sample_weight, groups)
+    table = present(as_table(X, y, sample_weight, groups))
     cv = cv or default_splits(table)
     folds = evaluate(named(estimators, with_baselines), table, cv, confidence_level, n_jobs)
     return _predictions(folds, table)
@@ -186,7 +188,7 @@ def _predictions(folds, table):
                 {
                     "estimator": fold.name,
                     "split": fold.split,
-                    "row": test,
+                    "row": table.row[test],
                     "N": table.N[test],
                     "D": table.D[test],
                     "C": table.C[test],
@@ -274,7 +276,7 @@ def _root_mean_square(values, weight):
 
 def _size_error(estimator, budgets, N_opt):
     """Return the mean relative error of N* at held-out minima."""
-    if not len(budgets) or not hasattr(estimator, "a_"):
+    if not len(budgets) or not hasattr(estimator, "_allocate") or not hasattr(estimator, "a_"):
         return np.nan
     found, _ = estimator._allocate(budgets)
     return float(np.expm1(np.mean(np.log(found / N_opt))))

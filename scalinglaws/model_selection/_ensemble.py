@@ -13,6 +13,7 @@ from ..estimators import ChinchillaApproach3, KaplanLaw
 from ..estimators._base import BaseScalingLaw
 from ..estimators._frontier import check_labels
 from ..exceptions import DataQualityWarning, warn_user
+from ..solvers import dependence
 from ._ensemble_intervals import EnsembleIntervals
 from ._members import FEWEST_STAGES, first_held_out, members_of, scores_of
 from ._split import largest_of_run
@@ -172,7 +173,9 @@ class ExtrapolationEnsemble(EnsembleIntervals, BaseScalingLaw):
                 reasons[name] = str(error)
                 continue
             self.estimators_[name] = fit
-            tables[name] = members_of(fit, stage, n_drop)
+        share = _worth(self.estimators_.values())
+        for name, fit in self.estimators_.items():
+            tables[name] = members_of(fit, stage, n_drop, share)
         self._weigh(tables, reasons, stage, C)
         return self
 
@@ -256,6 +259,16 @@ def _fitted(estimator, X, y, weight, groups):
     if not fit._problem_.objective.smooth:
         raise ValueError("a sum of absolute residuals has no covariance here: use loss='huber'.")
     return fit
+
+
+def _worth(fits):
+    """Return what a row is worth as an independent run, by the law that explains most."""
+    worth = [
+        dependence(fit._limited_residuals(), fit._clusters_).effective / len(fit._clusters_)
+        for fit in fits
+        if fit._clusters_ is not None
+    ]
+    return max(worth, default=1.0)
 
 
 def _inflation(weight, misfits, dof):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import clone
+from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
 from .._runs import checked_runs
@@ -40,7 +41,7 @@ class Fold(NamedTuple):
 class Table(NamedTuple):
     """Runs as arrays, with the weight of each and the label of its training run, if there is.
 
-    `weighted` tells whether the weights were given.
+    `weighted` tells whether the weights were given, `row` which row of X each run is.
     """
 
     X: np.ndarray
@@ -51,6 +52,7 @@ class Table(NamedTuple):
     weight: np.ndarray
     groups: np.ndarray | None
     weighted: bool
+    row: np.ndarray
 
 
 def default_estimators():
@@ -114,7 +116,15 @@ def as_table(X, y, sample_weight, groups):
     if groups is not None:
         groups = check_labels("groups", groups, len(table))
     C, weighted = 6.0 * runs.N * runs.D, sample_weight is not None
-    return Table(table, runs.N, runs.D, C, runs.loss, weight, groups, weighted)
+    row = np.arange(len(table))
+    return Table(table, runs.N, runs.D, C, runs.loss, weight, groups, weighted, row)
+
+
+def present(table):
+    """Return the runs that have weight: the others are in no fold."""
+    kept = table.weight > 0
+    parts = {name: value[kept] for name, value in table._asdict().items() if np.ndim(value)}
+    return table._replace(**parts)
 
 
 def default_splits(table):
@@ -132,7 +142,16 @@ def default_splits(table):
 
 def evaluate(estimators, table, cv, confidence_level, n_jobs):
     """Fit every estimator to every fold; return a `Fold` for each, fold by fold."""
+    cv = check_cv(cv)
     splits = list(cv.split(table.X, table.loss, table.groups))
+    if table.groups is not None:
+        for train, test in splits:
+            both = np.intersect1d(table.groups[train], table.groups[test])
+            if len(both):
+                raise ValueError(
+                    f"{cv} has checkpoints of {len(both)} runs on both sides of a split, such as "
+                    f"those of {both[0]!s}: use ExtrapolationSplit, or GroupKFold of scikit-learn."
+                )
     tasks = [
         (name, estimator, split, *rows)
         for split, rows in enumerate(splits)
@@ -154,11 +173,11 @@ def _fold(name, estimator, split, train, test, table, confidence_level):
         warnings.simplefilter("ignore")
         try:
             fit.fit(table.X[train], table.loss[train], **_fit_arguments(fit, table, train))
-        except ValueError as error:
-            return nothing._replace(reason=str(error))
-        found = fit.predict(table.X[test])
+            found = fit.predict(table.X[test])
+        except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+            return nothing._replace(reason=f"{error}" or type(error).__name__)
         low, high = unknown, unknown
-        if hasattr(fit, "predict_interval"):
+        if "new_run" in inspect.signature(getattr(fit, "predict_interval", len)).parameters:
             interval = fit.predict_interval(table.X[test], confidence_level, new_run=True)
             low, high = interval["ci_low"].to_numpy(), interval["ci_high"].to_numpy()
     reason = "" if getattr(fit, "converged_", True) else f"not certified: {fit.certificate_}"

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..solvers import covariance, dependence, refit, robust_spread
+from ..solvers import covariance, refit, robust_spread
 from ..solvers._held_out import HeldOut, held_out_density
 
 # A fold trains on at least as many stages where there are enough: two tell no bend from a slope.
@@ -34,12 +34,12 @@ def first_held_out(n_stages):
     return min(_FEWEST_TRAINED, n_stages - 1)
 
 
-def members_of(fit, stage, n_drop):
+def members_of(fit, stage, n_drop, share=1.0):
     """Refit a law to every part of the table that the stages make.
 
     The noise model and the Huber transition are those of the whole fit. Where it has clusters,
-    densities count what their rows are worth as independent runs, and covariances are clustered
-    if there are two clusters per parameter: of fewer they would be far too small.
+    covariances are clustered if there are two clusters per parameter: of fewer they would be far
+    too small.
 
     Parameters
     ----------
@@ -48,6 +48,9 @@ def members_of(fit, stage, n_drop):
     stage : ndarray of int of shape (n_runs,)
     n_drop : int
         Most of the smallest stages to leave out.
+    share : float
+        What a row is worth as an independent run; the same for all laws, or their densities could
+        not be compared.
 
     Returns
     -------
@@ -63,9 +66,6 @@ def members_of(fit, stage, n_drop):
     trained = replace(problem, weight=inside * problem.weight_of(0))
     refits = refit(trained, fit._theta_[None])
     sd = robust_spread(problem, fit._theta_)
-    share = 1.0
-    if clusters is not None:
-        share = dependence(fit._limited_residuals(), clusters).effective / len(clusters)
     found = {}
     for k, part in enumerate(parts):
         kind = "robust"

@@ -171,12 +171,13 @@ def _row(choice, options, table, kept, counted, C, random_state):
         fit = choice.estimator(options, random_state)
         fit.fit(X[mask], table.loss[mask], **arguments)
         N, D = fit.optimal_allocation(C)
+        loss = float(fit.predict([[float(N), float(D)]])[0])
     except ValueError as error:
         return row | {"reason": str(error)}
     return row | {
         "N_opt": float(N),
         "D_opt": float(D),
-        "loss": float(fit.predict([[float(N), float(D)]])[0]),
+        "loss": loss,
         "converged": bool(fit.converged_),
         "objective_value": fit.objective_,
         "reason": "" if fit.converged_ else str(fit.certificate_),

@@ -2,8 +2,6 @@
 
 import numpy as np
 import pandas as pd
-from statsmodels.formula.api import ols
-from statsmodels.stats.anova import anova_lm
 
 from ._choices import FACTORS
 from ._reach import note_on_reach
@@ -11,6 +9,7 @@ from ._reach import note_on_reach
 QUANTITIES = ("N_opt", "D_opt", "loss")
 # Objectives this close (relative) are one.
 _SAME = 1e-6
+_ROUNDING = 1e-9
 
 
 def attribute_spread(table, quantity="N_opt"):
@@ -31,7 +30,7 @@ def attribute_spread(table, quantity="N_opt"):
         One row per choice, by falling share, and last "interactions": what no single choice
         explains. Columns sum_sq, df, share (of the total sum of squares; the shares of choices
         that not all combinations support need not add up to 1), and spread, the ratio of the
-        largest to the smallest mean of the decision over the values of the choice.
+        largest to the smallest decision over the values of the choice, all others alike.
 
     Raises
     ------
@@ -65,23 +64,33 @@ def attribute_spread(table, quantity="N_opt"):
     varied = [name for name in FACTORS if sound[name].nunique() > 1]
     if not varied:
         raise ValueError("No choice was varied among the certified fits: give two of one at least.")
-    data = sound[varied].assign(decision=np.log(sound[quantity]))
-    total = float(((data["decision"] - data["decision"].mean()) ** 2).sum())
-    model = ols("decision ~ " + " + ".join(f"C({name})" for name in varied), data).fit()
-    found = anova_lm(model, typ=2)
+    decision = np.log(sound[quantity].to_numpy())
+    total = float(((decision - decision.mean()) ** 2).sum())
+    designs = {name: pd.get_dummies(sound[name]).to_numpy(dtype=np.float64) for name in varied}
+    effects, left, rank = _least_squares(decision, designs)
     rows = {}
     for name in varied:
-        means = data.groupby(name)["decision"].mean()
-        effect = found.loc[f"C({name})"]
-        ratio = float(np.exp(means.max() - means.min()))
-        rows[name] = (float(effect["sum_sq"]), float(effect["df"]), ratio)
-    effects = pd.DataFrame.from_dict(rows, orient="index", columns=["sum_sq", "df", "spread"])
-    effects = effects.sort_values("sum_sq", ascending=False)
-    rest = found.loc["Residual"]
-    effects.loc["interactions"] = (float(rest["sum_sq"]), float(rest["df"]), np.nan)
-    share = effects["sum_sq"] / total if total > 0 else 0.0 * effects["sum_sq"]
-    effects.insert(2, "share", share)
-    return effects.rename_axis("choice")
+        others = {other: own for other, own in designs.items() if other != name}
+        _, without, fewer = _least_squares(decision, others)
+        ratio = float(np.exp(np.ptp(effects[name])))
+        rows[name] = (max(without - left, 0.0), float(rank - fewer), ratio)
+    found = pd.DataFrame.from_dict(rows, orient="index", columns=["sum_sq", "df", "spread"])
+    found = found.sort_values("sum_sq", ascending=False)
+    found.loc["interactions"] = (left, float(len(decision) - rank), np.nan)
+    # Decisions that differ by rounding are one, and there is no spread to share out.
+    agree = total <= len(decision) * _ROUNDING**2
+    found.insert(2, "share", 0.0 * found["sum_sq"] if agree else found["sum_sq"] / total)
+    return found.rename_axis("choice")
+
+
+def _least_squares(decision, designs):
+    """Fit main effects; return those of every choice, what they leave, and how many they are."""
+    columns = [np.ones((len(decision), 1)), *designs.values()]
+    design = np.concatenate(columns, axis=1)
+    found, _, rank, _ = np.linalg.lstsq(design, decision, rcond=1e-10)
+    left = float(((decision - design @ found) ** 2).sum())
+    ends = np.cumsum([own.shape[1] for own in columns])
+    return dict(zip(designs, np.split(found, ends[:-1])[1:], strict=True)), left, rank
 
 
 def describe_sensitivity(table, quantity="N_opt"):

@@ -184,7 +184,7 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
     return ExtrapolationVerdict(
         estimator,
         float(tolerance),
-        int(known["split"].nunique()),
+        int(beyond["split"].nunique()),
         len(missed),
         float(right["ratio"].max()) if len(right) else 1.0,
         float(missed["ratio"].max()),

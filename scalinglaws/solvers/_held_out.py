@@ -6,6 +6,8 @@ import numpy as np
 
 # Noise below this (of the log loss) is rounding: laws that are exact must not compete on it.
 _SMALLEST_NOISE = 1e-9
+# Standard deviations, error of the law included, that a residual may count for.
+_LARGEST = 4.0
 
 
 class HeldOut(NamedTuple):
@@ -22,7 +24,8 @@ class HeldOut(NamedTuple):
 def held_out_density(problem, theta, covariance, sd):
     """Joint normal density of the logarithms of the losses of a problem, as a fit predicts them.
 
-    Errors of the law are common to the runs: their covariance is ``sd**2 I + J V J'`` in units of
+    Residuals count for four standard deviations at most. Errors of the law are common to the runs:
+    their covariance is ``sd**2 I + J V J'`` in units of
     the noise, with V the covariance of the parameters and J the derivatives of the residuals. A
     run of weight 2 is two runs.
 
@@ -50,6 +53,9 @@ def held_out_density(problem, theta, covariance, sd):
     sd = max(sd, smallest)
     V = np.where(np.isfinite(covariance), covariance, 0.0)
     residual, jacobian = residual / sd, jacobian / sd
+    # One outlier must not decide between laws: it would choose the one of the largest spread.
+    limit = _LARGEST * np.sqrt(1.0 + np.einsum("pi,pq,qi->i", jacobian, V, jacobian))
+    residual = np.clip(residual, -limit, limit)
     information = (jacobian * weight) @ jacobian.T
     score = (jacobian * weight) @ residual
     # Woodbury's identity: matrices of the number of parameters, not of runs.

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -133,6 +134,29 @@ def test_a_weight_of_two_is_two_runs(separable):
         repeated = cross_validate_extrapolation(law, X.iloc[rows], y.iloc[rows], cv=cv)
     numbers = COLUMNS[4:-1]
     pd.testing.assert_frame_equal(weighted[numbers], repeated[numbers], rtol=1e-6)
+
+
+def test_runs_without_weight_are_in_no_fold(separable):
+    """A diverged run of weight 0 far beyond changes nothing."""
+    X, y = separable
+    more = pd.concat((pd.DataFrame({"N": [1e10], "D": [1e12]}), X), ignore_index=True)
+    loss, weight = np.concatenate(([9.0], y)), np.concatenate(([0.0], np.ones(len(y))))
+    law = ChinchillaApproach3()
+    table = extrapolation_predictions(law, more, loss, sample_weight=weight)
+    expected = extrapolation_predictions(law, X, y)
+    pd.testing.assert_frame_equal(
+        table.drop(columns="row"), expected.drop(columns="row"), rtol=1e-8
+    )
+    assert (table["row"] == expected["row"] + 1).all()
+
+
+def test_checkpoints_on_both_sides_are_an_error(separable):
+    """Also in splits that know nothing of runs, given as a list."""
+    X, y = separable
+    run = np.repeat(np.arange(14), 3)
+    cv = list(KFold(3, shuffle=True, random_state=0).split(X))
+    with pytest.raises(ValueError, match="runs on both sides of a split"):
+        cross_validate_extrapolation(ChinchillaApproach3(), X, y, groups=run, cv=cv)
 
 
 def test_labels_reach_the_estimators_that_take_them():

@@ -76,6 +76,17 @@ def test_the_order_and_the_units_of_runs_do_not_matter(separable):
     np.testing.assert_allclose(scaled.weights_, fit.weights_, rtol=1e-5, atol=1e-9)
 
 
+@pytest.mark.parametrize(("row", "factor"), [(-1, 1.1), (-1, 1.3), (-20, 0.9)])
+def test_one_outlier_does_not_choose_the_law(row, factor, separable):
+    """Densities of robust fits must not prefer the law of the largest spread."""
+    X, y = separable
+    hit = y.copy()
+    hit.iloc[row] *= factor
+    fit = ExtrapolationEnsemble().fit(X, hit)
+    assert fit.weights_[["chinchilla", "tied", "generalized"]].sum() > 0.99
+    assert fit.predict(FAR)[0] == pytest.approx(TRUTHS[LAW], rel=0.03)
+
+
 def test_a_weight_of_two_is_two_runs(separable):
     """Weights, and repeated or missing rows, give the same ensemble."""
     X, y = separable

@@ -98,6 +98,25 @@ def test_shares_are_those_of_an_analysis_of_variance(separable):
     assert effects.index[-1] == "interactions"
 
 
+def test_decisions_that_agree_have_no_spread():
+    """Without noise all separable fits are one: shares are 0, not those of rounding."""
+    X, y = sweep(LAW, noise=0.0)
+    table = sensitivity(X, y, C=1e22, **FEW | {"forms": ("chinchilla",)})
+    assert (attribute_spread(table)["share"] == 0.0).all()
+
+
+def test_two_fits_can_be_compared(separable):
+    """As many fits as effects: nothing is left for interactions."""
+    X, y = separable
+    choices = FEW | {"objectives": ("huber",), "spaces": ("log",)}
+    table = sensitivity(X, y, C=1e22, **choices | {"forms": ("chinchilla", "kaplan")})
+    effects = attribute_spread(table)
+    assert effects.loc["form", "share"] == pytest.approx(1.0)
+    assert effects.loc["form", "spread"] == pytest.approx(
+        table["N_opt"].max() / table["N_opt"].min()
+    )
+
+
 def test_default_subsets_are_what_they_say():
     """Budgets, tokens per parameter, outliers and last checkpoints."""
     X, y = sweep(LAW, budgets=6)
