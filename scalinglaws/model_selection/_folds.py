@@ -149,8 +149,8 @@ def evaluate(estimators, table, cv, confidence_level, n_jobs):
             both = np.intersect1d(table.groups[train], table.groups[test])
             if len(both):
                 raise ValueError(
-                    f"{cv} has checkpoints of {len(both)} runs on both sides of a split, such as "
-                    f"those of {both[0]!s}: use ExtrapolationSplit, or GroupKFold of scikit-learn."
+                    f"Checkpoints of {len(both)} runs are on both sides of a split, such as those "
+                    f"of run {both[0]!s}: use ExtrapolationSplit, or GroupKFold of scikit-learn."
                 )
     tasks = [
         (name, estimator, split, *rows)
