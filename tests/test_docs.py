@@ -185,3 +185,32 @@ def test_the_ensemble_in_the_user_guide_is_that_of_the_benchmark():
             cells.append(f"{row['coverage']:.3f}".lstrip("0"))
             cells.append(f"{row['width / chinchilla']:.2f}")
         assert "\n".join([f"    * - {label}", *(f"      - {cell}" for cell in cells)]) in text
+
+
+def test_numbers_of_the_shipped_sweep_in_judging_and_its_examples():
+    """Rows that trunks leave, the law without E, and what runs and sizes do to N*."""
+    text = (DOCS / "user_guide" / "judging.rst").read_text()
+    runs = load_sweep().frame
+    X, y = runs[["N", "D"]], runs["loss"]
+    folds = model_selection.ExtrapolationSplit(2).split(X, groups=runs["trunk"])
+    sizes = [len(train) for train, _ in folds]
+    assert f"leaves {sizes[0]} and {sizes[1]}\nof {len(runs)}" in text
+    table, predictions = model_selection.cross_validate_extrapolation(
+        {"law": ChinchillaApproach3("offset-free")}, X, y, return_predictions=True
+    )
+    far = table[(table["estimator"] == "law") & (table["split"] == 0)].iloc[0]
+    assert round(far["compute_ratio"]) == 10 and 1.8 < 1 + far["N_opt_error"] < 2.4
+    assert f"misses single runs by {100 * far['relative_error']:.1f} % (root mean square)" in text
+    own = predictions[(predictions["estimator"] == "law") & (predictions["split"] == 0)]
+    budget = np.log10(own["C"]).round(1)
+    means = (own["predicted"] / own["loss"] - 1).groupby(budget).mean()
+    assert (means.abs() < 0.01).all()
+    script = (ROOT / "examples" / "plot_06_diagnostics_and_choices.py").read_text()
+    fit = ChinchillaApproach3().fit(X, y)
+    single = 100 * diagnostics.influence(fit)["N_opt_change"].abs().max()
+    assert f"No run moves it by more than {np.ceil(10 * single) / 10:.1f} percent" in script
+    labels = runs["N"].astype(int).to_numpy()
+    size = diagnostics.influence(fit, groups=labels)
+    largest = size.loc[size["N_opt_change"].idxmax()]
+    assert f"{largest['N'] / 1e3:.0f} thousand parameters" in script
+    assert f"N* is {100 * largest['N_opt_change']:.0f} percent larger" in script

@@ -6,9 +6,8 @@ from ..plotting._units import format_number
 from ._errors import InputError, users_input
 from ._files import replacing
 from ._methods import collected, one_line, prepare
-from ._record import to_json
-from ._report import _new_table, shortened
-from ._run import _print_files, _print_notes, _print_source, output, say
+from ._report import new_table, shortened
+from ._run import json_line, output, print_files, print_notes, print_source, say
 
 # What is judged first: the default of the package, and the average of laws.
 _MAIN = "approach 3"
@@ -36,26 +35,24 @@ def extrapolate_runs(
     report = _report(runs, target)
     files = [] if out is None else _write(out, table, predictions, tolerance)
     if as_json:
-        print(
-            to_json(
-                {
-                    "source": source,
-                    "n_rows": len(frame),
-                    "target_compute": target,
-                    "by": by,
-                    "tolerance": tolerance,
-                    "notes": notes,
-                    "folds": table.to_dict("records"),
-                    "verdicts": [_plain(verdict) for verdict in verdicts],
-                    "report": report,
-                    "files": [str(path) for path in files],
-                }
-            )
+        json_line(
+            {
+                "source": source,
+                "n_rows": len(frame),
+                "target_compute": target,
+                "by": by,
+                "tolerance": tolerance,
+                "notes": notes,
+                "folds": table.to_dict("records"),
+                "verdicts": [_plain(verdict) for verdict in verdicts],
+                "report": report,
+                "files": [str(path) for path in files],
+            }
         )
         return
     console = output()
-    _print_source(console, source, frame)
-    _print_notes(console, notes)
+    print_source(console, source, frame)
+    print_notes(console, notes)
     rows = table.drop_duplicates("split")
     fitted = [f"split {row['split']} is fitted to {row['n_train']}" for _, row in rows.iterrows()]
     say(console, f"Of {len(runs.X)} rows {', '.join(fitted)}, and judged on those of larger {by}.")
@@ -74,7 +71,7 @@ def extrapolate_runs(
         "above E; N*: of the compute-optimal size at held-out profiles; covered: share of held-out "
         "losses within 95 % intervals.",
     )
-    _print_files(console, files)
+    print_files(console, files)
 
 
 def _verdicts(predictions, table, tolerance, target):
@@ -132,7 +129,7 @@ def _reach(runs, cv, by):
 def _table(table, by, reach):
     """Return one rich table: estimators down, splits across."""
     splits = table.drop_duplicates("split").set_index("split")
-    rich = _new_table(f"Error of held-out runs of larger {by}")
+    rich = new_table(f"Error of held-out runs of larger {by}")
     rich.add_column("method", no_wrap=True)
     for ratio in reach or splits["compute_ratio"]:
         rich.add_column(f"{format_number(ratio, 3)} x {by}", justify="right", no_wrap=True)

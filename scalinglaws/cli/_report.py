@@ -60,7 +60,7 @@ def _narrowed(build, console):
     return table
 
 
-def _new_table(title):
+def new_table(title):
     from rich import box
     from rich.table import Table
 
@@ -80,7 +80,7 @@ def _table(rows, columns, title, dash=None):
 
     if dash is None:
         columns = [part for name in columns for part in _beside(name)]
-    table = _new_table(title)
+    table = new_table(title)
     for name in ("method", *columns):
         left = name in ("method", "certified")
         heading = _HEADING if name.endswith(_INTERVAL) else name
@@ -175,7 +175,7 @@ def further_parameters(fits):
 
 def estimates(fit):
     """Return the summary of one fit as a rich table: estimate, standard error, 95 % interval."""
-    table = _new_table(fit.name)
+    table = new_table(fit.name)
     table.add_column("parameter")
     for name in ("estimate", "std err", "95 % interval"):
         table.add_column(name, justify="right")
@@ -202,7 +202,7 @@ def _allocations(fit, budgets, dash):
     else:
         title = "Compute-optimal runs: N* parameters, D* tokens, loss nats/token"
         names = list(_FORMATS)
-    table = _new_table(title)
+    table = new_table(title)
     table.add_column("C (FLOPs)", no_wrap=True)
     for name in names:
         table.add_column(_HEADINGS.get(name, name), justify="right", no_wrap=True)

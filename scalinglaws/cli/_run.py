@@ -57,8 +57,8 @@ def compare_methods(frame, *, source, target, out=None, as_json=False, truth=Non
         _print_json(source, frame, target, notes + found, fits, files)
         return
     console = output()
-    _print_source(console, source, frame)
-    _print_notes(console, notes)
+    print_source(console, source, frame)
+    print_notes(console, notes)
     for table in comparison(fits, target, console, truth):
         console.print(table)
     for line in further_parameters(fits):
@@ -66,7 +66,7 @@ def compare_methods(frame, *, source, target, out=None, as_json=False, truth=Non
     for fit in fits:
         if fit.error:
             say(console, f"{fit.name} was not run: {shortened(fit.error)}")
-    _print_notes(console, found)
+    print_notes(console, found)
     if line := spread(fits):
         say(console, line)
     say(console, "95 % intervals are Wald's with Student quantiles, but for methods with a note on "
@@ -75,7 +75,7 @@ def compare_methods(frame, *, source, target, out=None, as_json=False, truth=Non
     say(console, "Certified: the gradient vanishes and the curvature is positive, whatever the "
           "optimiser said. It speaks of the minimum, not of the law. "
           "Objectives compare within one method only.")  # fmt: skip
-    _print_files(console, files)
+    print_files(console, files)
 
 
 def fit_method(
@@ -100,8 +100,8 @@ def fit_method(
         _print_json(source, frame, target, notes + fit.notes, [fit], files)
         return
     console = output()
-    _print_source(console, source, frame)
-    _print_notes(console, notes)
+    print_source(console, source, frame)
+    print_notes(console, notes)
     console.print(estimates(fit))
     for line in (*interval_lines(fit), *certificate_lines(fit)):
         say(console, line)
@@ -109,8 +109,8 @@ def fit_method(
     console.print(allocations(fit, budgets, console))
     if line := regret_line(fit, target):
         say(console, line)
-    _print_notes(console, fit.notes)
-    _print_files(console, files)
+    print_notes(console, fit.notes)
+    print_files(console, files)
 
 
 def _check_asked(fit, asked):
@@ -170,7 +170,7 @@ def _progress(total, name="", shown=True):
         yield lambda done, name=name: progress.update(task, completed=done, description=name)
 
 
-def _print_source(console, source, frame):
+def print_source(console, source, frame):
     spans = [
         f"N {format_count(frame['N'].min())} to {format_count(frame['N'].max())}",
         f"D {format_count(frame['D'].min())} to {format_count(frame['D'].max())} tokens",
@@ -179,12 +179,12 @@ def _print_source(console, source, frame):
     say(console, f"{source}: {len(frame)} rows, {', '.join(spans)}")
 
 
-def _print_notes(console, notes):
+def print_notes(console, notes):
     for note in notes:
         say(console, f"Note: {shortened(note)}")
 
 
-def _print_files(console, files):
+def print_files(console, files):
     if files:
         names = ", ".join(path.name for path in files)
         say(console, f"Written to {files[0].parent}: {names}")

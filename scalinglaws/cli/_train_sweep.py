@@ -229,9 +229,9 @@ def _cell(entry, speeds):
 
 
 def _plan_table(plan, speeds):
-    from ._report import _new_table
+    from ._report import new_table
 
-    table = _new_table("Plan")
+    table = new_table("Plan")
     table.add_column("budget")
     for name in ("size", "N", "D", "C", "D/N", "steps", "tokens/step", "lr", "time"):
         table.add_column(name, justify="right")

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from .._runs import checked_runs
-from ..estimators._frontier import check_labels
+from ..estimators._frontier import check_budget_labels, check_labels
 from ..solvers._isoflop import group_budgets
 from ._isoflop_stages import (
     CLEAN,
@@ -15,9 +15,6 @@ from ._isoflop_stages import (
     flag_off_spline,
     flag_small_budgets,
 )
-
-# A numeric label this far from 6 N D is an index or a count in other units.
-_LABEL_REACH = 100.0
 
 
 def check_isoflops(
@@ -175,12 +172,7 @@ def _budgets(runs, budget, tolerance):
         return C, group, C
     if labels.dtype.kind == "U":
         return labels, group, C
-    off = ~((labels > C / _LABEL_REACH) & (labels < C * _LABEL_REACH))
-    if off.any():
-        raise ValueError(
-            f"budget {labels[off][0]:g} is not the training compute of its runs (6 N D = "
-            f"{C[off][0]:.4g} FLOPs). Give FLOPs, or labels that are not numbers."
-        )
+    check_budget_labels(labels, C)
     return labels, group, labels.astype(np.float64)
 
 

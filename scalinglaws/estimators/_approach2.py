@@ -15,10 +15,7 @@ from ..solvers._isoflop import (
 )
 from ..solvers._vertex_exact import exact_vertices
 from ..surfaces._additive import as_positive
-from ._frontier import FrontierLaw, check_labels
-
-# A numeric label this far from 6 N D is an index or a count in other units.
-_LABEL_REACH = 100.0
+from ._frontier import FrontierLaw, check_budget_labels, check_labels
 
 
 class ChinchillaApproach2(FrontierLaw):
@@ -257,12 +254,7 @@ class ChinchillaApproach2(FrontierLaw):
         mass = np.bincount(group[order], runs.weight[order])
         C = compute[first] * np.exp(np.bincount(group[order], weighted[order]) / mass)
         if numeric:
-            off = ~((labels > C / _LABEL_REACH) & (labels < C * _LABEL_REACH))
-            if off.any():
-                raise ValueError(
-                    f"budget {labels[off][0]:g} is not the training compute of its runs (6 N D = "
-                    f"{C[off][0]:.4g} FLOPs). Give FLOPs, or labels that are not numbers."
-                )
+            check_budget_labels(labels, C)
             C = labels.astype(np.float64)
         names = [f"{value:.4g}" for value in C]
         if budget is not None and not numeric:

@@ -9,6 +9,9 @@ from ..solvers._isoflop import fit_line
 from ._base import BaseScalingLaw
 from ._inference import IntervalMixin, Wald
 
+# A numeric label of a budget this far from 6 N D is an index or a count in other units.
+_LABEL_REACH = 100.0
+
 
 class FrontierLaw(IntervalMixin, BaseScalingLaw):
     """Base of the fits that find optima first and regress their logarithms on log C second.
@@ -41,6 +44,16 @@ class FrontierLaw(IntervalMixin, BaseScalingLaw):
     def _allocate(self, C):
         x = np.log10(C)
         return 10 ** (self.a_ * x + self.a_intercept_), 10 ** (self.b_ * x + self.b_intercept_)
+
+
+def check_budget_labels(labels, C):
+    """Raise if numbers that label budgets are not about their compute, FLOPs."""
+    off = ~((labels > C / _LABEL_REACH) & (labels < C * _LABEL_REACH))
+    if off.any():
+        raise ValueError(
+            f"budget {labels[off][0]:g} is not the training compute of its runs (6 N D = "
+            f"{C[off][0]:.4g} FLOPs). Give FLOPs, or labels that are not numbers."
+        )
 
 
 def check_labels(name, values, n_rows):

@@ -29,6 +29,8 @@ class ProfileResult:
     ci_low, ci_high : float
         Ends of the interval; a limit of the parameter where the data give none.
     confidence_level : float
+    std_err : float or None
+        Standard error of the normal approximation, by the covariance that scales the rise.
     """
 
     parameter: str
@@ -39,6 +41,7 @@ class ProfileResult:
     ci_low: float
     ci_high: float
     confidence_level: float
+    std_err: float | None = None
 
     @property
     def frame(self):
@@ -146,7 +149,7 @@ def profile_likelihood(
     objective, _ = profile.minimise(values)
     return ProfileResult(
         parameter, profile.estimate, values, objective, profile.root(values), low, high,
-        confidence_level,
+        confidence_level, float(fit.summary(covariance=covariance).loc[parameter, "std_err"]),
     )  # fmt: skip
 
 
@@ -185,5 +188,6 @@ def _of_lmfit(result, parameter, confidence_level, n_points):
     rise = np.maximum(objective - result.chisqr, 0.0) / result.redchi
     root = np.sign(values - estimate) * np.sqrt(rise)
     return ProfileResult(
-        parameter, estimate, values, objective, root, low, high, confidence_level
+        parameter, estimate, values, objective, root, low, high, confidence_level,
+        result.params[parameter].stderr,
     )  # fmt: skip

@@ -6,8 +6,7 @@ from .._sklearn_compat import _fit_context
 from ..estimators import PowerLaw
 from ..estimators._base import BaseScalingLaw
 from ..solvers._isoflop import group_budgets
-
-_SAME_BUDGET = 0.1
+from ._stages import SAME_BUDGET
 
 
 class LastPoint(BaseScalingLaw):
@@ -56,7 +55,7 @@ class LastPoint(BaseScalingLaw):
             The fitted estimator.
         """
         runs = self._validate_fit(X, y, sample_weight, n_parameters=1)
-        budget = group_budgets(6.0 * runs.N * runs.D, _SAME_BUDGET)
+        budget = group_budgets(6.0 * runs.N * runs.D, SAME_BUDGET)
         self.loss_ = float(runs.loss[budget == budget.max()].min())
         return self
 

@@ -61,6 +61,10 @@ class Choice:
 
 def all_choices(forms, objectives, spaces, solvers, starts, subsets, countings):
     """Return every combination, checked name by name."""
+    names = {"forms": forms, "spaces": spaces, "solvers": solvers, "starts": starts}
+    for what, given in names.items():
+        if isinstance(given, str):
+            raise ValueError(f"{what}={given!r} must be a sequence of names: ({given!r},).")
     for what, given, known in (
         ("forms", forms, _KNOWN_FORMS),
         ("spaces", spaces, SPACES),
@@ -80,6 +84,12 @@ def all_choices(forms, objectives, spaces, solvers, starts, subsets, countings):
 def objectives_of(given):
     """Return names and parameters of objectives from names of ours or a dict of parameters."""
     if isinstance(given, dict):
+        wrong = [name for name, options in given.items() if not isinstance(options, dict)]
+        if wrong:
+            raise ValueError(
+                f"objectives[{wrong[0]!r}] must be a dict of parameters such as "
+                f"{OBJECTIVES['squared']}, got {given[wrong[0]]!r}."
+            )
         return given
     unknown = [name for name in given if name not in OBJECTIVES]
     if unknown:

@@ -8,7 +8,9 @@ import pandas as pd
 
 from ..estimators import ChinchillaApproach3, KaplanLaw
 from ..inference import design_effect, likelihood_ratio_test
+from ..inference._hypothesis_test import EXACT
 from ..solvers import log_likelihood, solve
+from ..surfaces._centred import LAWS
 from ._ensemble import ExtrapolationEnsemble
 from ._folds import as_table, default_splits, evaluate, present
 
@@ -46,12 +48,13 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
           below the best of the laws (`ExtrapolationEnsemble` without leaving out small runs);
         - extrapolation_error: root mean square of ``predicted / loss - 1`` over extrapolation
           folds in compute;
-        - certified.
+        - certified; reason, why a law could not be fitted (its numbers are NaN then), else empty.
 
     Raises
     ------
     ValueError
-        If there are fewer than three budgets, or too few runs for the generalized law.
+        If there are fewer than three budgets, no law can be fitted, or the losses are reproduced
+        to rounding.
 
     Notes
     -----
@@ -79,23 +82,22 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
         arguments["groups"] = table.groups
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fits = {law: one.fit(table.X, table.loss, **arguments) for law, one in laws.items()}
         ensemble = ExtrapolationEnsemble(laws, n_drop=0).fit(table.X, table.loss, **arguments)
+    fits, members = ensemble.estimators_, ensemble.members_.set_index("law")
     folds = evaluate(laws, table, default_splits(table), 0.95, None)
     criteria = _criteria(fits, table)
-    score = ensemble.members_.set_index("law")["score"]
     rows = {}
-    for law, fit in fits.items():
-        wider = _WIDER.get(law)
-        pvalue = _pvalue(fit, fits[wider]) if wider else np.nan
+    for law in members.index:
+        fit, wider = fits.get(law), _WIDER.get(law, "")
         rows[law] = {
-            "n_parameters": fit._problem_.law.n_parameters,
-            **criteria[law],
-            "wider": wider or "",
-            "pvalue": pvalue,
-            "log_score": float(score[law]),
+            "n_parameters": LAWS[law].n_parameters,
+            **criteria.get(law, dict.fromkeys(("AICc", "BIC"), np.nan)),
+            "wider": wider,
+            "pvalue": _pvalue(fit, fits.get(wider)),
+            "log_score": float(members.loc[law, "score"]),
             "extrapolation_error": _error(folds, law, table),
-            "certified": fit.converged_,
+            "certified": fit is not None and fit.converged_,
+            "reason": members.loc[law, "reason"],
         }
     found = pd.DataFrame.from_dict(rows, orient="index").rename_axis("law")
     for name in ("AICc", "BIC"):
@@ -105,6 +107,8 @@ def compare_laws(X, y, *, groups=None, sample_weight=None):
 
 def _pvalue(narrow, wide):
     """Return the p-value of the test that the narrower law suffices; NaN where there is none."""
+    if narrow is None or wide is None:
+        return np.nan
     try:
         return likelihood_ratio_test(narrow, wide).pvalue
     except ValueError:
@@ -112,17 +116,19 @@ def _pvalue(narrow, wide):
 
 
 def _criteria(fits, table):
-    """Return AICc and BIC of every law under the objective of the widest."""
-    widest = fits[_LAWS[0]]
+    """Return AICc and BIC of every law under the objective of the widest that was fitted."""
+    widest = next(fits[law] for law in _LAWS if law in fits)
     problem = widest._problem_
     n = float(problem.weight.sum())
     worth = n
     if table.groups is not None:
-        worth = design_effect(widest, table.groups[table.weight > 0]).effective
+        worth = design_effect(widest, table.groups).effective
     found = {}
     for law, fit in fits.items():
         own = replace(problem, law=fit._problem_.law)
         value = float(solve(own).value[0])
+        if value <= float(own.rounding(np.zeros(1, dtype=int))[0]):
+            raise ValueError(EXACT)
         information = log_likelihood(own, value) * worth / n
         # The scale of the noise is a parameter too.
         k = fit._problem_.law.n_parameters + 1.0

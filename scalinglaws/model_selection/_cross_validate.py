@@ -8,8 +8,8 @@ from ..estimators._inference import check_confidence_level
 from ..exceptions import DataQualityWarning, warn_user
 from ..solvers._isoflop import group_budgets, parabola_vertices
 from ._folds import as_table, default_splits, evaluate, named, present
+from ._stages import SAME_BUDGET
 
-_SAME_BUDGET = 0.1
 # A parabola through fewer sizes says little of where its minimum is.
 _FEWEST_SIZES = 5
 
@@ -158,8 +158,8 @@ def extrapolation_predictions(
     -------
     DataFrame
         One row per split, estimator and held-out run: estimator, split, row (of X), N, D, C
-        (FLOPs), compute_ratio (C by the largest compute that was fitted), loss, predicted, ci_low,
-        ci_high (interval for a new run), reason. NaN where a fit failed.
+        (FLOPs), compute_ratio (C by the largest compute that was fitted), loss, weight, predicted,
+        ci_low, ci_high (interval for a new run), reason. NaN where a fit failed.
 
     Examples
     --------
@@ -194,6 +194,7 @@ def _predictions(folds, table):
                     "C": table.C[test],
                     "compute_ratio": table.C[test] / reach,
                     "loss": table.loss[test],
+                    "weight": table.weight[test],
                     "predicted": fold.predicted,
                     "ci_low": fold.low,
                     "ci_high": fold.high,
@@ -225,7 +226,7 @@ def _held_out_minima(table, test):
     if not len(test):
         return np.empty(0), np.empty(0)
     C, x = table.C[test], np.log10(table.N[test])
-    budget = group_budgets(C, _SAME_BUDGET)
+    budget = group_budgets(C, SAME_BUDGET)
     n = budget.max() + 1
     found = parabola_vertices(x, table.loss[test], table.weight[test], budget, n)
     sizes = np.array([len(np.unique(x[budget == k].round(6))) for k in range(n)])

@@ -11,7 +11,7 @@ from ..exceptions import DataQualityWarning, warn_user
 from ..solvers import derivatives, log_allocation, loss_derivatives, losses
 from ..surfaces._additive import as_positive
 from ._mixture import Mixture
-from ._reach import note_on_reach
+from ._reach import note_on_reach, one_budget
 
 # Members below this weight change no digit.
 _NEGLIGIBLE = 1e-6
@@ -110,7 +110,7 @@ class EnsembleIntervals:
             loss with ci_low and ci_high, at the N* and D* of the ensemble.
         """
         check_is_fitted(self)
-        C = np.array([_one_budget(C)])
+        C = np.array([one_budget(C)])
         place = self._places(C)
         log_N = place.center()
         where = log_N, np.log(C / 6.0) - log_N
@@ -142,7 +142,7 @@ class EnsembleIntervals:
         -------
         str
         """
-        C = _one_budget(C)
+        C = one_budget(C)
         table = self.laws(C, confidence_level)
         whole, laws = table.loc["ensemble"], table.drop("ensemble")
         plausible = laws.loc[self._plausible()].sort_values("weight", ascending=False)
@@ -159,6 +159,8 @@ class EnsembleIntervals:
                 f"{plausible.loc[first, 'loss']:.4f}, {last} {plausible.loc[last, 'loss']:.4f}. "
                 "The interval holds both; runs of more compute would tell them apart."
             )
+        elif len(plausible) == 1:
+            text += "The held-out budgets leave no other law plausible."
         else:
             text += "The laws that held-out budgets leave plausible agree within their intervals."
         reach = C / self.C_range_[1]
@@ -284,13 +286,6 @@ class EnsembleIntervals:
             low = np.where(apart, np.minimum(low, ends[:, 0].min(axis=0)), low)
             high = np.where(apart, np.maximum(high, ends[:, 1].max(axis=0)), high)
         return low, high
-
-
-def _one_budget(C):
-    C = as_positive(C, "C")
-    if C.size != 1:
-        raise ValueError(f"C must be one budget in FLOPs, got {C.size}.")
-    return float(C.ravel()[0])
 
 
 def _variances(slopes, covariance):

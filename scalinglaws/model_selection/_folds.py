@@ -9,14 +9,15 @@ from sklearn.base import clone
 from sklearn.model_selection import check_cv
 from sklearn.utils.parallel import Parallel, delayed
 
+from .._names import by_name
 from .._runs import checked_runs
 from .._sklearn_compat import _check_sample_weight
 from ..estimators import VPNLS, ChinchillaApproach2, ChinchillaApproach3, KaplanLaw, PowerLaw
 from ..estimators._frontier import check_labels
 from ._baselines import baselines
 from ._ensemble import ExtrapolationEnsemble
-from ._split import ExtrapolationSplit, largest_of_run
-from ._stages import stages_of
+from ._split import extrapolation_folds, largest_of_run
+from ._stages import SAME_BUDGET, stages_of
 
 _MOST_SPLITS = 3
 
@@ -84,19 +85,7 @@ def default_estimators():
 
 def named(estimators, with_baselines):
     """Return estimators by name; by default those of the package."""
-    if estimators is None:
-        found = default_estimators()
-    elif isinstance(estimators, dict):
-        found = dict(estimators)
-    else:
-        several = estimators if isinstance(estimators, list | tuple) else [estimators]
-        found = {}
-        for estimator in several:
-            name = base = type(estimator).__name__
-            number = 2
-            while name in found:
-                name, number = f"{base} {number}", number + 1
-            found[name] = estimator
+    found = default_estimators() if estimators is None else by_name(estimators)
     if not found:
         raise ValueError("estimators is empty: give at least one.")
     for name, estimator in found.items():
@@ -137,7 +126,10 @@ def default_splits(table):
             f"differ by more than 10 %), got {n_stages}: two to fit a law to and one beyond. Add "
             "budgets, or choose other folds."
         )
-    return ExtrapolationSplit(min(_MOST_SPLITS, n_stages - 2))
+    n_splits = min(_MOST_SPLITS, n_stages - 2)
+    return list(
+        extrapolation_folds(table.C, table.groups, table.weight, n_splits, "C", SAME_BUDGET)
+    )
 
 
 def evaluate(estimators, table, cv, confidence_level, n_jobs):

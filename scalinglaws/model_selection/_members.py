@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..solvers import covariance, refit, robust_spread
-from ..solvers._held_out import HeldOut, held_out_density
+from ..solvers import HeldOut, covariance, held_out_density, refit, robust_spread
 
 # A fold trains on at least as many stages where there are enough: two tell no bend from a slope.
 _FEWEST_TRAINED = 3

@@ -1,8 +1,25 @@
-"""Where a budget lies relative to the data, in words."""
+"""One budget, and where it lies relative to the data, in words."""
+
+from ..surfaces._additive import as_positive
 
 # Ratios to the largest compute in the data beyond which no fit says anything, and below which a
 # budget is probably given in another unit.
 _FAR, _TINY = 1e6, 1e-6
+
+
+def one_budget(C, name="C"):
+    """Return one compute in FLOPs as a float, or raise.
+
+    Examples
+    --------
+    >>> from scalinglaws.model_selection._reach import one_budget
+    >>> one_budget([1e24])
+    1e+24
+    """
+    C = as_positive(C, name)
+    if C.size != 1:
+        raise ValueError(f"{name} must be one budget in FLOPs, got {C.size}.")
+    return float(C.ravel()[0])
 
 
 def note_on_reach(what, C, largest):

@@ -8,7 +8,6 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from .._progress import reporting
 from ..estimators import ChinchillaApproach3
-from ..surfaces._additive import as_positive
 from ._choices import (
     FACTORS,
     FORMS,
@@ -20,6 +19,7 @@ from ._choices import (
     objectives_of,
 )
 from ._folds import as_table
+from ._reach import one_budget
 
 # Fits that a worker makes before it reports.
 _FITS_PER_TASK = 8
@@ -123,7 +123,7 @@ def sensitivity(
     >>> len(table), bool(table["converged"].all())
     (24, True)
     """
-    C = float(as_positive(C, "C"))
+    C = one_budget(C)
     table = as_table(X, y, sample_weight, groups)
     kept = _masks(subsets, table)
     counted = _countings(countings, table)
@@ -172,7 +172,7 @@ def _row(choice, options, table, kept, counted, C, random_state):
         fit.fit(X[mask], table.loss[mask], **arguments)
         N, D = fit.optimal_allocation(C)
         loss = float(fit.predict([[float(N), float(D)]])[0])
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         return row | {"reason": str(error)}
     return row | {
         "N_opt": float(N),
@@ -216,6 +216,10 @@ def _countings(countings, table):
     """Return the countings of N and D, checked."""
     if countings is None:
         return {"as given": table.X}
-    return {
-        name: as_table(X, table.loss, table.weight, table.groups).X for name, X in countings.items()
-    }
+    found = {}
+    for name, X in countings.items():
+        try:
+            found[name] = as_table(X, table.loss, table.weight, table.groups).X
+        except ValueError as error:
+            raise ValueError(f"countings[{name!r}]: {error}") from None
+    return found

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from sklearn.model_selection import BaseCrossValidator
 
+from .._runs import checked_sizes
 from .._sklearn_compat import _num_samples
 from ..estimators._frontier import check_labels
 from ..solvers._isoflop import group_budgets
@@ -18,7 +19,40 @@ VARIABLES = {
 }
 
 
-class ExtrapolationSplit(BaseCrossValidator):
+class _RunSplit(BaseCrossValidator):
+    """Base of the splitters: checks the runs; subclasses implement `_folds(N, D, run)`."""
+
+    # scikit-learn reads this under metadata routing.
+    __metadata_request__split: ClassVar = {"groups": True}
+
+    def split(self, X, y=None, groups=None):
+        """Yield the rows of every fold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_runs, 2)
+            Parameters N and training tokens D.
+        y : object, optional
+            Not used.
+        groups : array-like of shape (n_runs,), optional
+            Label of the training run of each row.
+
+        Yields
+        ------
+        train, test : ndarray of int
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of range, a run cannot be used, or there are too few runs,
+            naming how many are needed.
+        """
+        N, D = checked_sizes(X)
+        run = None if groups is None else check_labels("groups", groups, len(N))
+        yield from self._folds(N, D, run)
+
+
+class ExtrapolationSplit(_RunSplit):
     """Train on runs of less compute, test on all runs of more.
 
     The values of `by` are grouped (runs of one budget stay together) and cut at `n_splits` places
@@ -61,9 +95,6 @@ class ExtrapolationSplit(BaseCrossValidator):
     t t t t t t t t t t X X
     """
 
-    # scikit-learn reads this under metadata routing.
-    __metadata_request__split: ClassVar = {"groups": True}
-
     def __init__(self, n_splits=3, *, by="C", tolerance=0.1):
         self.n_splits = n_splits
         self.by = by
@@ -73,41 +104,19 @@ class ExtrapolationSplit(BaseCrossValidator):
         """Return the number of folds."""
         return self.n_splits
 
-    def split(self, X, y=None, groups=None):
-        """Yield the rows of every fold, the one with the fewest training runs first.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_runs, 2)
-            Parameters N and training tokens D.
-        y : object, optional
-            Not used.
-        groups : array-like of shape (n_runs,), optional
-            Label of the training run of each row.
-
-        Yields
-        ------
-        train, test : ndarray of int
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of range, or there are too few values of `by`.
-        """
+    def _folds(self, N, D, run):
         if self.by not in VARIABLES:
             raise ValueError(f"by must be one of {', '.join(VARIABLES)}, got {self.by!r}.")
         if not isinstance(self.n_splits, Integral) or self.n_splits < 1:
             raise ValueError(f"n_splits={self.n_splits!r} must be a whole number of at least 1.")
-        values = VARIABLES[self.by](*_columns(X))
-        key = largest_of_run(values, groups)
-        level = group_budgets(key, _checked(self.tolerance))
-        for cut in _cuts(level, self.n_splits, self.by):
-            train = np.flatnonzero(level < cut)
-            beyond = (level >= cut) & (values > key[train].max())
-            yield train, np.flatnonzero(beyond)
+        values = VARIABLES[self.by](N, D)
+        weight = np.ones(len(N))
+        return extrapolation_folds(
+            values, run, weight, self.n_splits, self.by, _checked(self.tolerance)
+        )
 
 
-class LeaveOneBudgetOut(BaseCrossValidator):
+class LeaveOneBudgetOut(_RunSplit):
     """Test on one IsoFLOP budget, train on the others.
 
     The largest budget is an extrapolation, the others are interpolations: they show which budget
@@ -140,56 +149,29 @@ class LeaveOneBudgetOut(BaseCrossValidator):
     t t t t X X
     """
 
-    # scikit-learn reads this under metadata routing.
-    __metadata_request__split: ClassVar = {"groups": True}
-
     def __init__(self, tolerance=0.1):
         self.tolerance = tolerance
 
     def get_n_splits(self, X, y=None, groups=None):
         """Return the number of budgets."""
-        return len(np.unique(self._budgets(X)))
+        N, D = checked_sizes(X)
+        return int(group_budgets(6.0 * N * D, _checked(self.tolerance)).max()) + 1
 
-    def split(self, X, y=None, groups=None):
-        """Yield the rows of every fold, budgets ascending.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_runs, 2)
-            Parameters N and training tokens D.
-        y : object, optional
-            Not used.
-        groups : array-like of shape (n_runs,), optional
-            Label of the training run of each row.
-
-        Yields
-        ------
-        train, test : ndarray of int
-
-        Raises
-        ------
-        ValueError
-            If there is one budget only.
-        """
-        budget = self._budgets(X)
+    def _folds(self, N, D, run):
+        budget = group_budgets(6.0 * N * D, _checked(self.tolerance))
         n_budgets = budget.max() + 1
         if n_budgets < 2:
             raise ValueError(
                 "LeaveOneBudgetOut needs at least 2 budgets, but 6 N D of all runs is the same "
                 f"within {self.tolerance:.0%}: add runs of other compute."
             )
-        run = None if groups is None else check_labels("groups", groups, len(budget))
         for own in range(n_budgets):
             test = budget == own
             train = ~test if run is None else ~np.isin(run, run[test])
             yield np.flatnonzero(train), np.flatnonzero(test)
 
-    def _budgets(self, X):
-        N, D = _columns(X)
-        return group_budgets(6.0 * N * D, _checked(self.tolerance))
 
-
-class LeaveOneRunOut(BaseCrossValidator):
+class LeaveOneRunOut(_RunSplit):
     """Test on one training run with all its checkpoints, train on the others.
 
     Without ``groups`` every row is a run. It says how well a law interpolates and which runs it
@@ -209,57 +191,60 @@ class LeaveOneRunOut(BaseCrossValidator):
     t t t X
     """
 
-    # scikit-learn reads this under metadata routing.
-    __metadata_request__split: ClassVar = {"groups": True}
-
     def get_n_splits(self, X, y=None, groups=None):
         """Return the number of runs."""
         return _num_samples(X) if groups is None else len(np.unique(np.asarray(groups)))
 
-    def split(self, X, y=None, groups=None):
-        """Yield the rows of every fold, in the order of the labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_runs, 2)
-            Parameters N and training tokens D.
-        y : object, optional
-            Not used.
-        groups : array-like of shape (n_runs,), optional
-            Label of the training run of each row.
-
-        Yields
-        ------
-        train, test : ndarray of int
-
-        Raises
-        ------
-        ValueError
-            If there is one run only.
-        """
-        n = _num_samples(X)
-        run = np.arange(n) if groups is None else check_labels("groups", groups, n)
+    def _folds(self, N, D, run):
+        run = np.arange(len(N)) if run is None else run
         labels = np.unique(run)
         if len(labels) < 2:
             raise ValueError(
-                f"LeaveOneRunOut needs at least 2 runs, but all {n} rows are of the run "
+                f"LeaveOneRunOut needs at least 2 runs, but all {len(N)} rows are of the run "
                 f"{labels[0]!s}: add runs, or label rows by the run that each belongs to."
             )
         for label in labels:
             yield np.flatnonzero(run != label), np.flatnonzero(run == label)
 
 
-def largest_of_run(values, groups):
-    """Return, for every row, the largest value that its run reaches; without groups its own."""
-    if groups is None:
+def extrapolation_folds(values, run, weight, n_splits, by, tolerance):
+    """Yield the rows of extrapolation folds, see `ExtrapolationSplit`.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_runs,)
+        What to extrapolate in.
+    run : ndarray of shape (n_runs,) or None
+        Labels of the training runs.
+    weight : ndarray of shape (n_runs,)
+        A weight of 2 counts a run twice where cuts leave about as many runs.
+    n_splits : int
+    by : str
+        What `values` are called.
+    tolerance : float
+
+    Yields
+    ------
+    train, test : ndarray of int
+    """
+    key = largest_of_run(values, run)
+    level = group_budgets(key, tolerance)
+    for cut in _cuts(level, weight, n_splits, by):
+        train = np.flatnonzero(level < cut)
+        yield train, np.flatnonzero((level >= cut) & (values > key[train].max()))
+
+
+def largest_of_run(values, run):
+    """Return, for every row, the largest value that its run reaches; without labels its own."""
+    if run is None:
         return values
-    run = np.unique(check_labels("groups", groups, len(values)), return_inverse=True)[1].ravel()
-    largest = np.full(run.max() + 1, -np.inf)
-    np.maximum.at(largest, run, values)
-    return largest[run]
+    owner = np.unique(run, return_inverse=True)[1].ravel()
+    largest = np.full(owner.max() + 1, -np.inf)
+    np.maximum.at(largest, owner, values)
+    return largest[owner]
 
 
-def _cuts(level, n_splits, by):
+def _cuts(level, weight, n_splits, by):
     """Return the levels at which folds begin to test: about as many runs between each two."""
     n_levels = int(level.max()) + 1
     if n_levels < n_splits + 1:
@@ -267,33 +252,19 @@ def _cuts(level, n_splits, by):
             f"n_splits={n_splits} needs at least {n_splits + 1} values of {by} that differ, got "
             f"{n_levels}: add runs of other {by}, or take fewer splits."
         )
-    below = np.cumsum(np.bincount(level))[:-1]
+    below = np.cumsum(np.bincount(level, weight))[:-1]
     # A single budget identifies no law: two to train on where there are enough.
     cuts, first = [], min(2, n_levels - n_splits)
     for k in range(n_splits):
         last = n_levels - n_splits + k
-        wanted = len(level) * (k + 1) / (n_splits + 1)
+        wanted = weight.sum() * (k + 1) / (n_splits + 1)
         candidates = np.arange(first, last + 1)
         # Of two cuts as near, the one that leaves more runs to train on.
         distance = np.abs(below[candidates - 1] - wanted)
-        nearest = candidates[distance <= distance.min() + 1e-9][-1]
+        nearest = candidates[distance <= distance.min() + 1e-9 * wanted][-1]
         cuts.append(int(nearest))
         first = nearest + 1
     return cuts
-
-
-def _columns(X):
-    """Return N and D as arrays, or raise."""
-    X = np.asarray(X, dtype=np.float64)
-    if X.ndim != 2 or X.shape[1] != 2:
-        raise ValueError(f"X must have the two columns N and D, got shape {X.shape}.")
-    bad = ~(np.isfinite(X) & (X > 0))
-    if bad.any():
-        row, column = np.argwhere(bad)[0]
-        raise ValueError(
-            f"N and D must be positive and finite: row {row} has {'ND'[column]}={X[row, column]:g}."
-        )
-    return X.T
 
 
 def _checked(tolerance):

@@ -4,12 +4,14 @@ import numpy as np
 
 from ..solvers._isoflop import group_budgets
 
+# Values of compute within this relative tolerance are one budget.
+SAME_BUDGET = 0.1
 # More budgets than these say no more about how a law extrapolates, and cost more fits.
 _MOST_STAGES = 12
 _MERGED = 8
 
 
-def stages_of(C, weight, tolerance=0.1):
+def stages_of(C, weight, tolerance=SAME_BUDGET):
     """Return the stage of every run: its budget, or one of eight groups where budgets are many.
 
     Parameters

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from ..surfaces._additive import as_positive
-from ._reach import note_on_reach
-from ._stages import stages_of
-
-_SAME_BUDGET = 0.1
+from ._reach import note_on_reach, one_budget
+from ._stages import SAME_BUDGET, stages_of
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,7 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
     if not 0 < tolerance < 1:
         raise ValueError(f"tolerance={tolerance!r} must lie in (0, 1), such as 0.01 for 1 %.")
     if C_target is not None:
-        C_target = float(as_positive(C_target, "C_target"))
+        C_target = one_budget(C_target, "C_target")
     names = list(dict.fromkeys(predictions["estimator"]))
     if estimator is None:
         if len(names) != 1:
@@ -167,7 +164,7 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
     if known.empty:
         reason = own["reason"].iloc[0]
         raise ValueError(f"{estimator} could not be fitted in any fold: {reason}")
-    beyond = known[known["compute_ratio"] > 1.0 + _SAME_BUDGET]
+    beyond = known[known["compute_ratio"] > 1.0 + SAME_BUDGET]
     if beyond.empty:
         raise ValueError(
             "No held-out run has more compute than those that were fitted (by 10 %): this is no "
@@ -180,7 +177,7 @@ def extrapolation_verdict(predictions, estimator=None, *, tolerance=0.01, C_targ
         first = missed[wrong].iloc[0]
         failure = (float(first["ratio"]), float(first["error"]))
         # What is as far as the failure, within the tolerance of a budget, is not shown either.
-        right = missed[missed["ratio"] < failure[0] / (1.0 + _SAME_BUDGET)]
+        right = missed[missed["ratio"] < failure[0] / (1.0 + SAME_BUDGET)]
     return ExtrapolationVerdict(
         estimator,
         float(tolerance),
@@ -199,13 +196,14 @@ def _by_budget(table):
 
     The error is the mean of the half of the sizes that is missed by more.
     """
-    relative = table["predicted"] / table["loss"] - 1.0
+    weight = table["weight"]
+    relative = weight * (table["predicted"] / table["loss"] - 1.0)
     budget = table.groupby("split")["C"].transform(
-        lambda C: stages_of(C.to_numpy(), np.ones(len(C)), _SAME_BUDGET)
+        lambda C: stages_of(C.to_numpy(), weight[C.index].to_numpy())
     )
     keys = [table["split"], budget]
     large = table["N"] > table.groupby(keys)["N"].transform("median")
-    halves = relative.groupby([*keys, large]).mean()
+    halves = relative.groupby([*keys, large]).sum() / weight.groupby([*keys, large]).sum()
     worst = halves.groupby(level=[0, 1]).agg(lambda error: error.iloc[np.argmax(error.abs())])
     ratio = table.groupby(keys)["compute_ratio"].max()
     found = pd.DataFrame({"ratio": ratio.to_numpy(), "error": worst.to_numpy()})

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .._names import by_name
 from ._figure import (
     COLORS,
     INK,
@@ -13,7 +14,7 @@ from ._figure import (
     count_axis,
     tidy,
 )
-from ._laws import allocation, allocation_band, named_laws, published_surface
+from ._laws import allocation, allocation_band, published_surface
 from ._references import KNOWN_MODELS, mark_references
 
 _LABELS = {
@@ -162,7 +163,7 @@ class AllocationDisplay:
             If the range of compute is not known, from neither the estimators nor the arguments;
             if bands are asked for and no estimator has intervals; if a published law is unknown.
         """
-        estimators = named_laws(estimators)
+        estimators = by_name(estimators)
         certain = {n: e for n, e in estimators.items() if hasattr(e, "allocation_interval")}
         if bands and not certain:
             raise ValueError(
@@ -267,7 +268,7 @@ class AllocationDisplay:
             ax.margins(y=0.08)
             ax.set_xlabel("Training compute $C$ (FLOPs)")
             ax.set_ylabel(_LABELS[quantity])
-            self._mark_references(ax, pick)
+            mark_references(ax, self.references, pick)
             tidy(ax)
             self._name_laws(ax, legend)
         self.ax_, self.figure_ = ax, ax.figure
@@ -282,9 +283,6 @@ class AllocationDisplay:
         if self.C_target is not None:
             ax.axvline(self.C_target, color=INK, linewidth=0.8, zorder=1)
             ax.text(self.C_target, 1.01, "target", transform=ax.get_xaxis_transform(), **_note())
-
-    def _mark_references(self, ax, pick):
-        mark_references(ax, self.references, pick)
 
     def _name_laws(self, ax, legend):
         """Name laws and intervals; beside the axes in the order of the lines' right ends."""

@@ -8,22 +8,6 @@ from .. import surfaces
 from ..exceptions import DataQualityWarning
 
 
-def named_laws(estimators):
-    """Give every estimator a name: the key of a dict, or its class with a number if repeated."""
-    if isinstance(estimators, dict):
-        return dict(estimators)
-    if not isinstance(estimators, (list, tuple)):
-        estimators = [estimators]
-    named = {}
-    for estimator in estimators:
-        name = base = type(estimator).__name__
-        number = 2
-        while name in named:
-            name, number = f"{base} {number}", number + 1
-        named[name] = estimator
-    return named
-
-
 def published_surface(name):
     """Return a published law by name, if it allocates compute; the error lists those that do."""
     forms = {law.name: getattr(surfaces, law.form) for law in surfaces.published_laws()}

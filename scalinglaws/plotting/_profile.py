@@ -1,7 +1,6 @@
 """The profile of one parameter, beside its normal approximation."""
 
 import numpy as np
-from sklearn.base import clone
 
 from ..inference import profile_likelihood
 from ._figure import ACCENT, COLORS, INK, canvas, count_axis, legend_above, pale, tidy
@@ -85,15 +84,13 @@ class ProfileDisplay:
         self.std_err = std_err
 
     @classmethod
-    def from_result(cls, result, *, std_err=None, ax=None, **kwargs):
+    def from_result(cls, result, *, ax=None, **kwargs):
         """Draw a profile.
 
         Parameters
         ----------
         result : ProfileResult
             From `scalinglaws.inference.profile_likelihood`.
-        std_err : float, optional
-            Standard error of the estimate, see ``estimator.summary()``.
         ax : matplotlib Axes, optional
             Where to draw; a new figure if None.
         **kwargs
@@ -104,8 +101,8 @@ class ProfileDisplay:
         ProfileDisplay
         """
         names = ("parameter", "estimate", "values", "root", "ci_low", "ci_high")
-        stored = {name: getattr(result, name) for name in (*names, "confidence_level")}
-        return cls(**stored, std_err=std_err).plot(ax=ax, **kwargs)
+        stored = {name: getattr(result, name) for name in (*names, "confidence_level", "std_err")}
+        return cls(**stored).plot(ax=ax, **kwargs)
 
     @classmethod
     def from_estimator(
@@ -140,17 +137,11 @@ class ProfileDisplay:
         -------
         ProfileDisplay
         """
-        fit_params = fit_params or {}
         result = profile_likelihood(
             estimator, X, y, parameter, confidence_level=confidence_level, n_points=n_points,
-            covariance=covariance, **fit_params,
+            covariance=covariance, **fit_params or {},
         )  # fmt: skip
-        if hasattr(estimator, "conf_interval"):
-            std_err = estimator.params[parameter].stderr
-        else:
-            fit = clone(estimator).fit(X, y, **fit_params)
-            std_err = fit.summary(covariance=covariance).loc[parameter, "std_err"]
-        return cls.from_result(result, std_err=std_err, ax=ax, **kwargs)
+        return cls.from_result(result, ax=ax, **kwargs)
 
     def plot(self, ax=None, *, kind="root", legend=True, line_kwargs=None, scatter_kwargs=None):
         """Draw the profile, its interval and Wald's approximation.

@@ -4,6 +4,7 @@ from ._auto import minimise_auto
 from ._certificate import Certificate, certify, examine
 from ._clusters import Dependence, dependence
 from ._covariance import COVARIANCES, Covariance, covariance, propagate, standard_errors
+from ._held_out import HeldOut, held_out_density
 from ._likelihood import log_likelihood
 from ._problem import Problem
 from ._profile import LOGARITHMIC, Profile, profile_interval
@@ -47,6 +48,7 @@ __all__ = [
     "Certificate",
     "Covariance",
     "Dependence",
+    "HeldOut",
     "Problem",
     "Profile",
     "Refits",
@@ -61,6 +63,7 @@ __all__ = [
     "derivatives",
     "examine",
     "fit_scales",
+    "held_out_density",
     "log_allocation",
     "log_likelihood",
     "loss_derivatives",

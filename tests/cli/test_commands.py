@@ -14,7 +14,6 @@ from scalinglaws.cli._intervals import Asked
 from scalinglaws.cli._methods import METHODS, prepare
 from scalinglaws.cli._options import ColumnsCommand, repeat
 from scalinglaws.datasets import fetch_besiroglu2024, load_sweep
-from scalinglaws.plotting import AllocationDisplay
 from scalinglaws.surfaces import ChinchillaSurface
 
 LAW = ChinchillaSurface.published("besiroglu2024")
@@ -131,9 +130,8 @@ class TestDemo:
     def test_known_models_are_drawn_where_they_are_near(self, cli, runs_csv, monkeypatch):
         drawn = []
         monkeypatch.setattr(
-            AllocationDisplay,
-            "_mark_references",
-            lambda self, ax, pick: drawn.append(sorted(self.references)),
+            "scalinglaws.plotting._allocation.mark_references",
+            lambda ax, references, pick: drawn.append(sorted(references)),
         )
         cli("demo", "--out", "small")
         cli("fit", runs_csv, "--target-compute", "1e22", "--out", "large")

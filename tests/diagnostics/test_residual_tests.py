@@ -1,5 +1,7 @@
 """Residual tests: the statistics against statsmodels, their size, their power, their limits."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -139,14 +141,14 @@ def test_power_against_a_wrong_form():
     """Terms that combine as a power of 0.7 bend the residuals."""
     x, z = TRUTH.A / N**TRUTH.alpha, TRUTH.B / D**TRUTH.beta
     law = TRUTH.E + (x ** (1 / 0.7) + z ** (1 / 0.7)) ** 0.7
-    make = lambda rng: _noisy(rng, law)  # noqa: E731
+    make = partial(_noisy, law=law)
     assert _rejected(make, "curvature", ChinchillaApproach3(noise="constant"), 50) >= 0.8
 
 
 def test_power_against_unequal_noise():
     """Noise that grows tenfold over the table shows under constant noise, not under its own."""
     growth = (C / C.min()) ** 0.4 / np.sqrt(10)
-    make = lambda rng: _noisy(rng, factor=growth)  # noqa: E731
+    make = partial(_noisy, factor=growth)
     constant = ChinchillaApproach3(noise="constant")
     assert _rejected(make, "breusch_pagan", constant, 60) >= 0.8
     assert _rejected(make, "breusch_pagan", ChinchillaApproach3(), 60) <= 0.1

@@ -6,7 +6,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
-from scalinglaws import ChinchillaApproach3
+from scalinglaws import ChinchillaApproach3, KaplanLaw
 from scalinglaws.inference import tied_test
 from scalinglaws.model_selection import compare_laws
 from scalinglaws.objectives import Huber
@@ -81,3 +81,28 @@ def test_too_few_budgets():
     """Two budgets test no extrapolation."""
     with pytest.raises(ValueError, match="3 budgets"):
         compare_laws(*sweep(LAW, budgets=2, n_points=20))
+
+
+class _Degenerate(KaplanLaw):
+    """Fails as laws do on losses that do not fall."""
+
+    def fit(self, X, y, sample_weight=None, groups=None, noise_scale=None):
+        raise ValueError("the fit is degenerate")
+
+
+def test_a_law_that_cannot_be_fitted_has_a_row_with_the_reason(monkeypatch):
+    """The others are compared as without it."""
+    runs = sweep(LAW)
+    expected = compare_laws(*runs)
+    monkeypatch.setattr("scalinglaws.model_selection._compare_laws.KaplanLaw", _Degenerate)
+    table = compare_laws(*runs)
+    assert table.loc["kaplan", "reason"] == "the fit is degenerate"
+    assert table.loc["kaplan", ["AICc", "BIC", "extrapolation_error"]].isna().all()
+    assert not table.loc["kaplan", "certified"] and table.index[-1] == "kaplan"
+    pd.testing.assert_frame_equal(table.drop("kaplan"), expected.drop("kaplan"))
+
+
+def test_without_noise_there_is_nothing_to_compare():
+    """Laws that are exact have no likelihood."""
+    with pytest.raises(ValueError, match="reproduces the losses to rounding"):
+        compare_laws(*sweep(LAW, noise=0.0))

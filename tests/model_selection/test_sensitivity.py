@@ -81,6 +81,15 @@ def test_what_cannot_be_fitted_or_does_not_converge_is_marked(separable):
     assert f"{n_failed} combinations cannot be fitted" in text
 
 
+def test_flat_losses_give_reasons_and_no_crash():
+    """Fits that degenerate are listed with the others."""
+    X, _ = sweep(LAW)
+    y = 2.0 * np.exp(0.005 * np.random.default_rng(0).normal(size=len(X)))
+    table = sensitivity(X, y, C=1e22, **FEW | {"objectives": ("huber", "squared")})
+    assert len(table) == 16
+    assert (table.loc[table["N_opt"].isna(), "reason"] != "").all()
+
+
 def test_shares_are_those_of_an_analysis_of_variance(separable):
     """In a balanced table they add up to 1; statsmodels on dummies gives each."""
     X, y = separable
@@ -188,7 +197,11 @@ def test_progress_is_reported(separable):
         ({"subsets": {"half": np.ones(41, dtype=bool)}}, "True or False per row of X .42."),
         ({"subsets": {"none": np.zeros(42, dtype=bool)}}, "keeps no run"),
         ({"subsets": {"rows": np.arange(42)}}, "True or False"),
-        ({"C": -1.0}, "C"),
+        ({"C": -1.0}, "C must be positive and finite"),
+        ({"C": [1e20, 1e21]}, "C must be one budget in FLOPs, got 2"),
+        ({"forms": "chinchilla"}, "forms='chinchilla' must be a sequence of names"),
+        ({"objectives": {"x": "huber"}}, r"objectives\['x'\] must be a dict of parameters"),
+        ({"countings": {"b": np.ones((41, 2))}}, r"countings\['b'\]: y must hold one loss per row"),
     ],
 )
 def test_bad_choices_are_named(change, words, separable):

@@ -1,6 +1,7 @@
 """Splits of runs."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -135,3 +136,11 @@ def test_bad_rows_are_named():
     """A size that is not positive."""
     with pytest.raises(ValueError, match="row 1 has N=-1"):
         list(ExtrapolationSplit(1).split([[1e8, 1e9], [-1, 1e9], [1e9, 1e9]]))
+
+
+def test_swapped_columns_are_refused():
+    """As by the estimators."""
+    X = pd.DataFrame({"D": [1e9, 1e10], "N": [1e8, 1e9]})
+    for split in (ExtrapolationSplit(1), LeaveOneBudgetOut(), LeaveOneRunOut()):
+        with pytest.raises(ValueError, match="look swapped"):
+            list(split.split(X))

@@ -1,5 +1,7 @@
 """Profiles as drawn."""
 
+from dataclasses import replace
+
 import lmfit
 import numpy as np
 import pytest
@@ -29,7 +31,8 @@ def test_profile_and_interval_are_those_of_the_result(results, name, kind, check
     np.testing.assert_array_equal(display.ends_.get_xdata(), [result.ci_low, result.ci_high])
     bounds = display.interval_.get_bbox()
     assert (bounds.x0, bounds.x1) == (result.ci_low, result.ci_high)
-    assert display.wald_ is None
+    assert display.std_err == result.std_err and display.wald_ is not None
+    assert ProfileDisplay.from_result(replace(result, std_err=None)).wald_ is None
     assert display.ax_.get_xscale() == ("log" if name == "A" else "linear")
     check_drawn(display.figure_)
 
@@ -78,7 +81,7 @@ def test_labels_name_the_parameter_with_its_unit(results):
 
 def test_profile_and_approximation_differ_without_colour(results):
     """One is solid, the other dashed."""
-    display = ProfileDisplay.from_result(results["alpha"], std_err=0.01)
+    display = ProfileDisplay.from_result(results["alpha"])
     assert display.line_.get_linestyle() == "-"
     assert display.wald_.get_linestyle() == "--"
 

@@ -7,8 +7,7 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from scalinglaws import VPNLS, ChinchillaApproach3
-from scalinglaws.solvers import covariance
-from scalinglaws.solvers._held_out import held_out_density
+from scalinglaws.solvers import covariance, held_out_density
 from tests.model_selection.conftest import LAW, sweep
 
 
