@@ -9,10 +9,11 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 export MPLBACKEND := agg
 export OMP_NUM_THREADS ?= 1
 
+STUDIES := besiroglu2024 czech2026 li2025
 EXAMPLES := $(sort $(wildcard examples/plot_*.py))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo figures sweep test docs examples lint format bench clean
+.PHONY: help demo reproduce figures sweep test docs examples lint format bench clean
 
 help:  ## Say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +27,10 @@ sweep: $(VENV)/.installed-training  ## Prepare the text of the shipped sweep wit
 	$(BIN)/scalinglaws train prepare english-docs --out $(SWEEP)/corpus
 	$(BIN)/scalinglaws train sweep --config data/sweep_config.json --data $(SWEEP)/corpus --device cpu \
 		--out $(SWEEP)/runs
+
+reproduce: $(VENV)/.installed-base  ## Run a part of every published study again and compare the numbers
+	@set -e; for study in $(STUDIES); do \
+		$(BIN)/scalinglaws reproduce $$study --quick --out reproduce-quick/$$study; done
 
 figures: demo  ## Renew the figures of the README from the demo
 	cp demo-output/isoflop.png demo-output/allocation.png docs/_static/
@@ -53,7 +58,7 @@ bench: $(VENV)/.installed-bench  ## Print the benchmark tables (see benchmarks/R
 	$(BIN)/python -m benchmarks
 
 clean:  ## Remove the environment and everything that was built
-	rm -rf $(VENV) build dist demo-output scalinglaws.egg-info
+	rm -rf $(VENV) build dist demo-output reproduce-* scalinglaws.egg-info
 	rm -rf docs/_build docs/auto_examples docs/generated docs/sg_execution_times.rst
 	rm -rf .pytest_cache .ruff_cache .hypothesis
 

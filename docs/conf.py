@@ -65,6 +65,35 @@ for _name, _meanings in (("columns", COLUMNS), ("statuses", STATUSES)):
     with open(_generated / f"training_{_name}.csv", "w", newline="", encoding="utf-8") as _file:
         csv.writer(_file).writerows((f"``{name}``", text) for name, text in _meanings.items())
 
+# What the studies found, from the committed results: one table per experiment.
+_results = Path(__file__).parents[1] / "benchmarks" / "results"
+_RULES = {
+    "relative": "within {:.2g} relative",
+    "absolute": "within {:.2g}",
+    "at most": "not above",
+    "at least": "not below",
+    "factor": "within a factor of {:.3g}",
+    "none": "shown only",
+}
+for _path in sorted(_results.glob("*/comparison.csv")):
+    with open(_path, newline="", encoding="utf-8") as _file:
+        _rows = list(csv.DictReader(_file))
+    for _name in dict.fromkeys(row["experiment"] for row in _rows):
+        _table = _generated / f"{_path.parent.name}_{_name}.csv"
+        with open(_table, "w", newline="", encoding="utf-8") as _file:
+            _writer = csv.writer(_file)
+            for _row in (row for row in _rows if row["experiment"] == _name):
+                _asked = _RULES[_row["rule"]].format(float(_row["tolerance"] or "nan"))
+                _met = {"True": "yes", "False": "**no**"}[_row["met"]]
+                _writer.writerow(
+                    (
+                        _row["quantity"], _row["where"], _row["n"],
+                        f"{float(_row['published'] or 'nan'):.8g}",
+                        f"{float(_row['ours'] or 'nan'):.8g}",
+                        _asked, "" if _row["rule"] == "none" else _met, _row["note"],
+                    )
+                )  # fmt: skip
+
 html_theme = "pydata_sphinx_theme"
 html_title = "scalinglaws"
 html_static_path = ["_static"]

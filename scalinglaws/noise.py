@@ -83,6 +83,34 @@ class NoiseModel:
         v = C if self.variable == "compute" else np.asarray(loss, dtype=np.float64)
         return self.sd * (v / self.reference) ** self.exponent
 
+    def draw(self, C, loss, random_state=None):
+        """Return losses with noise, drawn run after run.
+
+        Parameters
+        ----------
+        C : float or array-like of shape (n_runs,)
+            Compute, FLOPs.
+        loss : float or array-like of shape (n_runs,)
+            Loss of the law, nats per token.
+        random_state : int, numpy.random.Generator or None, default=None
+            Seed, or a generator that is drawn from.
+
+        Returns
+        -------
+        ndarray of shape (n_runs,)
+            Every run has an error of its own. A large noise of the loss can make it negative.
+
+        Examples
+        --------
+        >>> from scalinglaws.noise import NoiseModel
+        >>> NoiseModel(0.01, on="loss").draw([1e18, 1e19], [3.5, 3.0], 0).round(4).tolist()
+        [3.5013, 2.9987]
+        """
+        C, loss = np.broadcast_arrays(np.asarray(C, float), np.asarray(loss, float))
+        rng = np.random.default_rng(random_state)
+        error = rng.normal(0.0, self.scale(C, loss))
+        return loss + error if self.on == "loss" else loss * np.exp(error)
+
     def __str__(self):
         """Return the noise as a formula."""
         what = f"noise of the {'log loss' if self.on == 'log' else 'loss'} {self.sd:.3g}"

@@ -17,11 +17,14 @@ from scalinglaws import (
     inference,
     model_selection,
     plotting,
+    reporting,
+    studies,
     surfaces,
     training,
 )
 from scalinglaws.datasets import fetch_besiroglu2024, load_sweep
 from scalinglaws.plotting._units import format_count
+from scalinglaws.studies import besiroglu2024, czech2026, li2025
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -65,7 +68,8 @@ def test_every_script_of_the_gallery_has_a_page(html):
 
 @pytest.mark.parametrize(
     "module",
-    [scalinglaws, surfaces, datasets, inference, model_selection, diagnostics, plotting, training],
+    [scalinglaws, surfaces, datasets, inference, model_selection, diagnostics, plotting, training]
+    + [reporting, studies, besiroglu2024, czech2026, li2025],
 )
 def test_api_page_lists_every_public_name(module):
     listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))

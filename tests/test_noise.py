@@ -49,3 +49,15 @@ def test_make_isoflop_draws_from_it():
     assert frame.attrs["noise"]["variable"] == "loss"
     with pytest.raises(ValueError, match="says itself"):
         make_isoflop(LAW, budgets, noise=model, noise_exponent=0.1)
+
+
+def test_draws_are_independent_run_by_run():
+    """One compute for several losses, or the other way round, gives every run its own error."""
+    errors = np.random.default_rng(5).normal(size=3)
+    noise, loss = NoiseModel(0.02, on="loss"), np.array([3.0, 2.5, 2.2])
+    for C in (1e18, [1e18] * 3):
+        np.testing.assert_allclose(noise.draw(C, loss, 5) - loss, 0.02 * errors, rtol=1e-9)
+    np.testing.assert_allclose(noise.draw([1e18] * 3, 3.0, 5), 3.0 + 0.02 * errors)
+    by_compute = NoiseModel(0.02, "compute", -0.5, 1e18)
+    drawn = by_compute.draw([1e18, 1e20, 1e22], loss, np.random.default_rng(5))
+    np.testing.assert_allclose(np.log(drawn / loss), 0.02 * errors * [1.0, 0.1, 0.01], rtol=1e-9)

@@ -301,6 +301,110 @@ def datasets(
     show_datasets(what, download, as_json)
 
 
+@app.command(epilog="Example: scalinglaws reproduce czech2026 --experiment 6")
+def reproduce(
+    study: Annotated[
+        str,
+        typer.Argument(
+            metavar="STUDY",
+            help="Name of a study: besiroglu2024, czech2026 or li2025.",
+            show_default=False,
+        ),
+    ],
+    experiment: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="N",
+            help="Number of an experiment, as the study counts; may be repeated. By default all.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder for tables, figures and comparison.csv. What a run of this version has "
+            "finished there is not repeated.",
+            show_default="reproduce-STUDY",
+        ),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A part of every experiment in seconds, no figures.")
+    ] = False,
+    jobs: Annotated[int, typer.Option(metavar="N", min=1, help="Processes.")] = 2,
+    force: Annotated[bool, typer.Option("--force", help="Repeat finished experiments.")] = False,
+    as_json: AsJson = False,
+):
+    """Run a published study again and compare its numbers; exit code 1 if any disagrees."""
+    from ._reproduce import reproduce_study
+
+    out = out or Path(f"reproduce-{study}{'-quick' if quick else ''}")
+    reproduce_study(
+        study, experiment, out=out, quick=quick, n_jobs=jobs, force=force, as_json=as_json
+    )
+
+
+@app.command(
+    cls=ColumnsCommand,
+    epilog="Example: scalinglaws checklist runs.csv --answers answers.json --out checklist.tex",
+)
+def checklist(
+    runs: RunsFile,
+    columns: Columns = None,
+    method: Annotated[
+        str, typer.Option(metavar="METHOD", help=f"What to fit: one of {', '.join(METHODS)}.")
+    ] = "approach3",
+    answers: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Answers to what the table does not know: a JSON object of item and answer, or a "
+            "checklist that --format json wrote.",
+            show_default=False,
+        ),
+    ] = None,
+    extrapolate: Annotated[
+        bool,
+        typer.Option(
+            "--extrapolate", help="Hold out the larger runs too, to say how the law was validated."
+        ),
+    ] = False,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT",
+            help="markdown, latex or json; by default what the ending of --out means, or markdown.",
+            show_default=False,
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File to write to; by default stdout.", show_default=False
+        ),
+    ] = None,
+):
+    """Fill in the reporting checklist of a fit; exit code 1 if an answer contradicts the table."""
+    from ._checklist import FORMATS, checklist_runs
+
+    _check_choice("--method", method, tuple(METHODS))
+    if format is not None:
+        _check_choice("--format", format, tuple(FORMATS))
+    frame, target = _read(runs, columns, None)
+    agrees = checklist_runs(
+        frame,
+        source=str(runs),
+        target=target,
+        method=method,
+        answers=answers,
+        extrapolate=extrapolate,
+        format=format,
+        out=out,
+    )
+    if not agrees:
+        raise typer.Exit(1)
+
+
 def _check_choice(option, value, choices):
     if value not in choices:
         raise typer.BadParameter(

@@ -2,9 +2,9 @@
 
 import warnings
 
+from .._atomic import replacing
 from ..plotting._units import format_number
 from ._errors import InputError, users_input
-from ._files import replacing
 from ._methods import collected, one_line, prepare
 from ._report import new_table, shortened
 from ._run import json_line, output, print_files, print_notes, print_source, say

@@ -1,26 +1,14 @@
 """The files that the commands write: complete or not at all."""
 
-import os
-from contextlib import contextmanager
 from pathlib import Path
+
+from .._atomic import replacing
 
 # Below this target (FLOPs) the models that everybody knows, trained with 3e23 and more, would leave
 # no room for the laws.
 _KNOWN_MODELS_FROM = 1e20
 # More laws than these cannot be told apart in one panel; fits.csv has all of them.
 _DRAWN = ("approach1", "approach2", "approach2-exact", "approach3", "approach3-tied", "kaplan")
-
-
-@contextmanager
-def replacing(path):
-    """Give a path to write to; it becomes `path` once the block has ended without error."""
-    path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def write_all(folder, fits, runs, target, rows, truth=None):

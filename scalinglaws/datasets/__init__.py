@@ -7,6 +7,7 @@ from ._li2025 import fetch_li2025
 from ._porian2024 import fetch_porian2024
 from ._read import read_runs
 from ._schema import check_runs
+from ._survey import survey_answers, tidy_survey
 from ._sweep import load_sweep
 from ._synthetic import make_isoflop
 
@@ -20,4 +21,6 @@ __all__ = [
     "load_sweep",
     "make_isoflop",
     "read_runs",
+    "survey_answers",
+    "tidy_survey",
 ]

@@ -146,11 +146,11 @@ def make_isoflop(
         for seed in range(n_seeds):
             loss = np.asarray(surface.loss(N, D), dtype=float)
             if noise.sd > 0:
-                error = rng.normal(0, noise.scale(np.full(n_points, C), loss), n_points)
-                loss = loss + error if noise.on == "loss" else loss * np.exp(error)
-            part = {"N": N, "D": D, "C": C, "loss": loss, "budget": C, "seed": seed}
-            parts.append(pd.DataFrame(part).assign(position=position))
-    frame = pd.concat(parts, ignore_index=True)
+                loss = noise.draw(np.full(n_points, C), loss, rng)
+            parts.append(np.broadcast_arrays(N, D, C, loss, C, seed, position))
+    names = ("N", "D", "C", "loss", "budget", "seed", "position")
+    columns = map(np.concatenate, zip(*parts, strict=True))
+    frame = pd.DataFrame(dict(zip(names, columns, strict=True)))
 
     # In this order, so that a run can be both an outlier and diverged, and is then diverged.
     fault = np.full(len(frame), "none", dtype=object)

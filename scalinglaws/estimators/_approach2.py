@@ -263,13 +263,15 @@ class ChinchillaApproach2(FrontierLaw):
             C, names = C[rank], [str(label) for label in labels[rank]]
         return group, C, names
 
-    def _minima(self, N, D, loss, weight, group, n_groups):
+    def _minima(self, N, D, loss, weight, group, n_groups, exponents=None):
         """Return (log10 N, log10 D, loss, curvature) per budget and why it cannot be used."""
         x, z = np.log10(N), np.log10(D)
         parabola = parabola_vertices(x, loss, weight, group, n_groups)
         self.profile_exponents_ = None
         if self.vertex == "exact":
-            size, product, exponents = exact_vertices(N, D, loss, weight, group, n_groups)
+            size, product, exponents = exact_vertices(
+                N, D, loss, weight, group, n_groups, exponents
+            )
             self.profile_exponents_ = exponents
             data = size._replace(x=product - size.x, low=product - size.high,
                                  high=product - size.low)  # fmt: skip

@@ -45,14 +45,16 @@ class ChinchillaApproach3(SurfaceFit):
         "li2025-bfgs-high-tol", "li2025-bfgs-low-tol", "li2025-nonlinear-least-squares",
         "li2025-grid-search", "besiroglu2024-lbfgs", "besiroglu2024-lbfgs-mean",
         "besiroglu2024-bfgs", "czech2026", "czech2026-finite-difference", "czech2026-3-point",
-        "czech2026-lse", "czech2026-lse-finite-difference", "czech2026-lse-3-point".
+        "czech2026-lse", "czech2026-lse-finite-difference", "czech2026-lse-3-point",
+        "czech2026-1000", "czech2026-lse-1000" (at most 1000 iterations),
+        "czech2026-exact-stop", "czech2026-lse-exact-stop" (until nothing changes).
     starts : str or array-like of shape (n_starts, 5), default="grid"
         "grid" is ours. Published tables: "hoffmann2022" and "besiroglu2024" (4500 starts),
         "besiroglu2024-second" (1000), "li2025" (1600), "li2025-best1", "li2025-best1000",
         "li2025-random100", "li2025-dense" (5 million, for ``solver="li2025-grid-search"``),
-        "czech2026" (best of 4**5), "czech2026-fine" (best of 8**5), "chinchilla" (the published
-        parameters). "random" draws one start from the bounds of Czech et al. An array holds rows
-        of E, A, B, alpha, beta.
+        "czech2026" (of 4**5 the best by the squared error of the loss), "czech2026-fine" (the same
+        of 8**5), "chinchilla" (the published parameters). "random" draws one start from the bounds
+        of Czech et al. An array holds rows of E, A, B, alpha, beta.
     random_state : int, RandomState, Generator or None, default=None
         Seeds random starts and basin hopping; an int seeds `numpy.random.default_rng`.
 
@@ -182,11 +184,9 @@ class ChinchillaApproach3(SurfaceFit):
             For exact duplicates, losses that are not in nats per token, N and D that vary almost
             together, and as many parameters as runs.
         """
-
-        def minimise(problem):
-            return solve(problem, self.solver, self.starts, self.random_state)
-
         n_parameters = LAWS[self.law].n_parameters
-        return self._fit_law(
-            X, y, sample_weight, groups, noise_scale, self.law, n_parameters, minimise
-        )
+        return self._fit_law(X, y, sample_weight, groups, noise_scale, self.law, n_parameters)
+
+    def _minimise(self, problem, random_state=None):
+        random_state = self.random_state if random_state is None else random_state
+        return solve(problem, self.solver, self.starts, random_state)

@@ -1,5 +1,6 @@
 """Summaries and intervals that every fitted law offers."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -8,6 +9,11 @@ from scipy import stats
 from sklearn.utils.validation import check_is_fitted
 
 from ..solvers import standard_errors
+
+
+@lru_cache(maxsize=128)
+def _student(probability, dof):
+    return float(stats.t.ppf(probability, dof))
 
 
 class Wald(NamedTuple):
@@ -22,14 +28,19 @@ class Wald(NamedTuple):
     dof: float
     positive: np.ndarray
 
-    def interval(self, confidence_level):
-        """Return a DataFrame with estimate, ci_low, ci_high."""
-        check_confidence_level(confidence_level)
-        width = stats.t.ppf(0.5 + confidence_level / 2, max(self.dof, 1.0)) * self.errors
+    def ends(self, confidence_level):
+        """Return both ends of the intervals."""
+        width = _student(0.5 + confidence_level / 2, max(self.dof, 1.0)) * self.errors
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             factor = np.exp(np.where(self.positive, width / self.values, 0.0))
         low = np.where(self.positive, self.values / factor, self.values - width)
         high = np.where(self.positive, self.values * factor, self.values + width)
+        return low, high
+
+    def interval(self, confidence_level):
+        """Return a DataFrame with estimate, ci_low, ci_high."""
+        check_confidence_level(confidence_level)
+        low, high = self.ends(confidence_level)
         index = None if self.names is None else pd.Index(self.names, name="parameter")
         return pd.DataFrame({"estimate": self.values, "ci_low": low, "ci_high": high}, index=index)
 

@@ -106,12 +106,16 @@ class SurfaceFit(SurfaceIntervals, BaseScalingLaw):
         """Return the two variables of the law and the loss."""
         return runs.N, runs.D, runs.loss
 
-    def _fit_law(self, X, y, sample_weight, groups, noise_scale, law, n_parameters, solver=solve):
-        """Fit a law and set every attribute; `solver` maps a problem to its solution."""
+    def _minimise(self, problem, random_state=None):
+        """Return the `Solution` of a problem or of a batch of them, by the solver asked for."""
+        return solve(problem)
+
+    def _fit_law(self, X, y, sample_weight, groups, noise_scale, law, n_parameters):
+        """Fit a law and set every attribute."""
         runs = self._validate_fit(X, y, sample_weight, n_parameters)
         details = self._details(runs, groups, noise_scale, _num_samples(X))
         problem, variable, exponent = self._pose(runs, law, details)
-        solution = solver(problem)
+        solution = self._minimise(problem)
         self._problem_, self._theta_ = problem, solution.theta[0]
         self._clusters_ = details.clusters
         values = self._representable(parameters(problem, self._theta_))

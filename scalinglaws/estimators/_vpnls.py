@@ -1,11 +1,10 @@
 """Variable projection: a search over two exponents, everything else in closed form."""
 
-from functools import partial
 from numbers import Integral, Real
 
 from .._sklearn_compat import Interval, StrOptions, _fit_context
 from ..noise import VARIABLES, NoiseModel
-from ..solvers import PROJECTED, solve, solve_projected
+from ..solvers import PROJECTED, solve_projected
 from ._surface_fit import SurfaceFit
 
 
@@ -151,15 +150,17 @@ class VPNLS(SurfaceFit):
         DataQualityWarning
             As `ChinchillaApproach3.fit`.
         """
-        minimise = solve
-        if self.solver != "auto":
-            if (self.loss, self.on, self.noise) != ("squared", "loss", "constant"):
-                raise ValueError(
-                    f"solver={self.solver!r} minimises squared error on the loss under constant "
-                    f"noise; got loss={self.loss!r}, on={self.on!r}, noise={self.noise!r}. Use "
-                    "solver='auto'."
-                )
-            if noise_scale is not None:
-                raise ValueError("noise_scale needs solver='auto'.")
-            minimise = partial(solve_projected, method=self.solver, resolution=self.resolution)
-        return self._fit_law(X, y, sample_weight, groups, noise_scale, "chinchilla", 5, minimise)
+        if self.solver != "auto" and noise_scale is not None:
+            raise ValueError("noise_scale needs solver='auto'.")
+        return self._fit_law(X, y, sample_weight, groups, noise_scale, "chinchilla", 5)
+
+    def _minimise(self, problem, random_state=None):
+        if self.solver == "auto":
+            return super()._minimise(problem)
+        if (self.loss, self.on, self.noise) != ("squared", "loss", "constant"):
+            raise ValueError(
+                f"solver={self.solver!r} minimises squared error on the loss under constant "
+                f"noise; got loss={self.loss!r}, on={self.on!r}, noise={self.noise!r}. Use "
+                "solver='auto'."
+            )
+        return solve_projected(problem, self.solver, self.resolution)

@@ -6,7 +6,9 @@ from ._checkpoints import DesignEffect, design_effect
 from ._hypothesis_test import HypothesisTest
 from ._likelihood_ratio import likelihood_ratio_test, offset_test, tied_test
 from ._noise import noise_from_replicates
+from ._normal_draws import normal_draws
 from ._profile import ProfileResult, profile_likelihood
+from ._replicates import fit_replicates
 from ._residual_test import residual_test
 from ._wald_test import wald_test
 
@@ -17,8 +19,10 @@ __all__ = [
     "ProfileResult",
     "bootstrap",
     "design_effect",
+    "fit_replicates",
     "likelihood_ratio_test",
     "noise_from_replicates",
+    "normal_draws",
     "offset_test",
     "profile_likelihood",
     "residual_test",

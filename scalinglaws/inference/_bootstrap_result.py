@@ -21,6 +21,10 @@ class BootstrapResult:
         The fit of all runs.
     params : DataFrame of shape (n_resamples, n_parameters)
         Parameters of every refit, NaN where it failed.
+    refits : list of estimator, or None
+        Every refitted estimator, None where it raised: what else a refit says, such as the
+        `excluded_budgets_` of `ChinchillaApproach2`. There are none of laws, which are refitted in
+        batches; their draws are `params`.
     n_resamples : int
     n_failed : int
         Refits without a certified optimum, or that raised; intervals leave them out.
@@ -49,6 +53,7 @@ class BootstrapResult:
         self._whole, self._draws, self._jackknife = whole, draws, jackknife
         self._n_units = n_units
         self.params = draws.parameters()
+        self.refits = getattr(draws, "fits", None)
         self.n_resamples = len(self.params)
         self.n_failed = int(self.params.isna().any(axis=1).sum())
 

@@ -147,11 +147,11 @@ def as_surface(given):
                 f"Expected a surface or the name of a published law, got {type(given).__name__}."
             )
         return given, str(given)
-    catalogue = {law.name: law for law in surfaces.published_laws()}
+    laws = (law for law in surfaces.published_laws() if law.kind in ("surface", "curve"))
+    catalogue = {law.name: law for law in laws}
     if given not in catalogue:
         raise ValueError(f"No published law named {given!r}. Known: {', '.join(catalogue)}.")
-    law = catalogue[given]
-    return getattr(surfaces, law.form)(**law.parameters), given
+    return catalogue[given].as_law(), given
 
 
 def matching_losses(rows, y):

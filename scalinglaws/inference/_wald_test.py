@@ -7,15 +7,14 @@ from sklearn.utils.validation import check_is_fitted
 from ..solvers import derivatives, parameters
 from ._hypothesis_test import EXACT, HypothesisTest, as_surface, kind_of, tail, turn_of, whitened
 
-# These are compared in the logarithm, as Besiroglu et al. 2024 do.
+# These are compared in the logarithm by default, as Besiroglu et al. 2024 do.
 _LOGARITHMIC = ("E", "A", "B", "Nc", "Dc")
 
 
-def wald_test(estimator, values, covariance=None):
+def wald_test(estimator, values, covariance=None, *, log=True, dof=None):
     """Test that parameters of a fit have given values.
 
     The distance between estimate and values is measured by the covariance of the estimate.
-    E, A, B, Nc and Dc are compared in the logarithm.
 
     Parameters
     ----------
@@ -29,19 +28,27 @@ def wald_test(estimator, values, covariance=None):
         draws of a bootstrap, failed ones left out; or a matrix whose rows and columns are labelled
         by parameters and which holds the covariance of log E, log A, log B, log Nc, log Dc and of
         the other parameters as they are.
+    log : bool, default=True
+        Whether E, A, B, Nc and Dc are compared in the logarithm. Without it a matrix must hold
+        their own covariance. The draws of A and B are skewed: the answer may change.
+    dof : float, optional
+        Degrees of freedom of a covariance from draws or from elsewhere, such as the number of
+        runs minus that of parameters.
 
     Returns
     -------
     HypothesisTest
         With the estimator's own covariance the statistic is an F with the degrees of freedom of
         the residuals; Hotelling's T2 if the covariance is clustered, with those of the groups.
-        With a covariance from elsewhere it is a chi square.
+        With a covariance from elsewhere it is a chi square, or with `dof` an F. For one value
+        this F is the square of Student's t.
 
     Raises
     ------
     ValueError
         If a name is unknown, the values are not free of each other or at a bound, the covariance
-        is unknown, or the groups are too few for so many values.
+        is unknown, the groups are too few for so many values, or `dof` is not positive or given
+        for the estimator's own covariance.
 
     Notes
     -----
@@ -52,8 +59,9 @@ def wald_test(estimator, values, covariance=None):
 
     References
     ----------
-    Besiroglu et al. 2024, arXiv 2404.10102 (logarithms, covariance of the bootstrap). Hotelling
-    1931, "The Generalization of Student's Ratio".
+    Besiroglu et al. 2024, arXiv 2404.10102 (covariance of the bootstrap; all parameters together
+    in the logarithm, single ones with ``log=False, dof=235``). Hotelling 1931, "The
+    Generalization of Student's Ratio".
 
     Examples
     --------
@@ -72,10 +80,18 @@ def wald_test(estimator, values, covariance=None):
     null = ", ".join(f"{name} = {value:.6g}" for name, value in values.items())
     null = null if source is None else f"the parameters are those of {source}: {null}"
     words = null, "the fitted law differs" if len(values) > 1 else f"{null.split(' ')[0]} differs"
+    logarithmic = _LOGARITHMIC if log else ()
     if hasattr(covariance, "params") or isinstance(covariance, pd.DataFrame):
-        return _wald_outside(estimator, values, covariance, words)
+        if dof is not None and not (np.isfinite(dof) and dof > 0):
+            raise ValueError(f"dof={dof!r} must be positive and finite.")
+        return _wald_outside(estimator, values, covariance, words, logarithmic, dof)
+    if dof is not None:
+        raise ValueError(
+            f"dof={dof!r} is for a covariance from draws or from elsewhere; the estimator's own "
+            "covariance knows its degrees of freedom."
+        )
     if hasattr(estimator, "_problem_"):
-        return _wald_of_law(estimator, values, covariance, words)
+        return _wald_of_law(estimator, values, covariance, words, logarithmic)
     return _wald_of_line(estimator, values, covariance, words)
 
 
@@ -107,22 +123,18 @@ def _hypothesised(estimator, values):
     return {name: float(value) for name, value in values.items()}, source
 
 
-def _transformed(name, value):
-    return np.log(value) if name in _LOGARITHMIC else value
-
-
-def _distance(estimates, values):
+def _distance(estimates, values, logarithmic):
     """Return the estimates minus the values, in the logarithm where they are compared so."""
-    if not all(estimates[name] > 0 for name in values if name in _LOGARITHMIC):
+    if estimates.get("E") == 0.0 and "E" in values:
         raise ValueError("The fit has E = 0, at its bound, where E has no error: leave out E.")
     gap = [
-        _transformed(name, estimates[name]) - _transformed(name, value)
+        np.log(estimates[name] / value) if name in logarithmic else estimates[name] - value
         for name, value in values.items()
     ]
     return np.array(gap, dtype=np.float64)
 
 
-def _wald_of_law(estimator, values, covariance, words):
+def _wald_of_law(estimator, values, covariance, words, logarithmic):
     """Wald test of a surface fit with its own covariance."""
     problem, theta, q = estimator._problem_, estimator._theta_, len(values)
     if estimator.certificate_.exact:
@@ -130,9 +142,10 @@ def _wald_of_law(estimator, values, covariance, words):
 
     def function(theta):
         found = parameters(problem, theta)
-        return np.stack([_transformed(name, found[name]) for name in values], axis=-1)
+        columns = (np.log(found[n]) if n in logarithmic else found[n] for n in values)
+        return np.stack(list(columns), axis=-1)
 
-    gap = _distance(parameters(problem, theta), values)
+    gap = _distance(parameters(problem, theta), values, logarithmic)
     found = estimator._covariance(covariance)
     turn, spread = whitened(found, derivatives(function, theta))
     gap, dof = turn @ gap, found.dof
@@ -171,11 +184,11 @@ def _wald_of_line(estimator, values, covariance, words):
     return HypothesisTest(*words, statistic, distribution, 1.0, dof, pvalue, method)
 
 
-def _wald_outside(estimator, values, covariance, words):
+def _wald_outside(estimator, values, covariance, words, logarithmic, dof):
     """Wald test with a covariance from draws or from elsewhere."""
     names, q = list(values), len(values)
     estimates = {name: getattr(estimator, f"{name}_") for name in names}
-    gap = _distance(estimates, values)
+    gap = _distance(estimates, values, logarithmic)
     table = covariance if isinstance(covariance, pd.DataFrame) else covariance.params
     missing = [name for name in names if name not in table.columns]
     if missing:
@@ -188,13 +201,14 @@ def _wald_outside(estimator, values, covariance, words):
         draws = draws[np.isfinite(draws).all(axis=1)]
         if len(draws) <= q:
             raise ValueError(f"{len(draws)} draws are too few for the covariance of {q} values.")
-        if (draws[:, np.isin(names, _LOGARITHMIC)] <= 0).any():
+        logs = np.isin(names, logarithmic)
+        if (draws[:, logs] <= 0).any():
             raise ValueError("Some draws have E = 0, whose logarithm is not finite: leave out E.")
-        logs = [_transformed(name, draw) for name, draw in zip(names, draws.T, strict=True)]
-        matrix = np.atleast_2d(np.cov(logs, ddof=1))
+        draws[:, logs] = np.log(draws[:, logs])
+        matrix = np.atleast_2d(np.cov(draws.T, ddof=1))
         method = f"Wald, covariance of {len(draws)} bootstrap draws"
     if not np.isfinite(matrix).all():
         raise ValueError("covariance must be finite.")
-    statistic = float(((turn_of(matrix) @ gap) ** 2).sum())
-    pvalue, name = tail(statistic, q, None, False)
-    return HypothesisTest(*words, statistic, name, float(q), None, pvalue, method)
+    statistic = float(((turn_of(matrix) @ gap) ** 2).sum()) / (1 if dof is None else q)
+    pvalue, name = tail(statistic, q, dof, False)
+    return HypothesisTest(*words, statistic, name, float(q), dof, pvalue, method)

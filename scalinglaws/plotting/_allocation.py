@@ -14,7 +14,7 @@ from ._figure import (
     count_axis,
     tidy,
 )
-from ._laws import allocation, allocation_band, published_surface
+from ._laws import allocation, allocation_band, published_law
 from ._references import KNOWN_MODELS, mark_references
 
 _LABELS = {
@@ -62,6 +62,9 @@ class AllocationDisplay:
         Of these intervals.
     published : dict of str to (ndarray, ndarray), optional
         Name of a published law and its N*, D* at `C`, drawn in grey.
+    anchors : dict of str to (float, float, float), optional
+        Name of a published law of which only the exponents are known, and the C, N, D of the point
+        that it is drawn through.
 
     Attributes
     ----------
@@ -70,6 +73,8 @@ class AllocationDisplay:
     lines_ : dict of str to matplotlib.lines.Line2D
     bands_ : dict of str to matplotlib.collections.FillBetweenPolyCollection
     published_ : dict of str to matplotlib.lines.Line2D
+    anchors_ : dict of str to matplotlib.lines.Line2D
+        The points that slopes are drawn through.
 
     Examples
     --------
@@ -85,7 +90,7 @@ class AllocationDisplay:
 
     def __init__(
         self, *, C, allocations, optima=None, C_range=None, C_target=None, references=None,
-        bands=None, confidence_level=0.95, published=None,
+        bands=None, confidence_level=0.95, published=None, anchors=None,
     ):  # fmt: skip
         self.C = C
         self.allocations = allocations
@@ -96,6 +101,7 @@ class AllocationDisplay:
         self.bands = bands or {}
         self.confidence_level = confidence_level
         self.published = published or {}
+        self.anchors = anchors or {}
 
     @classmethod
     def from_estimator(cls, estimator, *, name=None, ax=None, **kwargs):
@@ -148,6 +154,9 @@ class AllocationDisplay:
             Of the intervals.
         published : list of str, optional
             Names of published laws to draw in grey, see `scalinglaws.surfaces.published_laws`.
+            Where only exponents are published, the line is drawn through the optimum of the first
+            estimator at the middle of `C_range`, and labelled "slope only". What N and C count
+            differs from law to law: the catalogue says what.
         ax : matplotlib Axes, optional
             Where to draw; a new figure if None.
         **kwargs
@@ -171,7 +180,8 @@ class AllocationDisplay:
                 f"ChinchillaApproach3 or VPNLS; got {', '.join(estimators) or 'none'}."
             )
         names = [published] if isinstance(published, str) else list(published or ())
-        known = {name: published_surface(name) for name in names}
+        entries = {name: published_law(name) for name in names}
+        own = next(iter(estimators.values()), truth)
         if truth is not None:
             estimators[_TRUTH] = truth
         fitted = [e.C_range_ for e in estimators.values() if hasattr(e, "C_range_")]
@@ -189,6 +199,7 @@ class AllocationDisplay:
         reach += [6.0 * N * D for N, D in references.values()]
         C = np.geomspace(min(reach) / 1.8, max(reach) * 1.8, 200)
         edges = np.geomspace(C[0], C[-1], _BAND_POINTS)
+        known, anchors = _anchored(entries, own, C_range)
         display = cls(
             C=C,
             allocations={name: allocation(law, C) for name, law in estimators.items()},
@@ -204,6 +215,7 @@ class AllocationDisplay:
             },
             confidence_level=confidence_level,
             published={name: allocation(law, C) for name, law in known.items()},
+            anchors=anchors,
             C_range=C_range,
             C_target=C_target,
             references=references,
@@ -235,13 +247,19 @@ class AllocationDisplay:
         if legend == "auto":
             n_names = len(self.allocations) + len(self.published) + bool(self.bands)
             legend = None if n_names < 2 else "inside" if n_names < 5 else "outside"
-        with canvas(ax, width=WIDTH + 1.4 * (legend == "outside")) as ax:
+        beside = (2.0 if self.anchors else 1.4) * (legend == "outside")
+        with canvas(ax, width=WIDTH + beside) as ax:
             self._mark_range(ax)
-            self.lines_, self.bands_, self.published_ = {}, {}, {}
+            self.lines_, self.bands_, self.published_, self.anchors_ = {}, {}, {}, {}
             for index, (name, (N, D)) in enumerate(self.published.items()):
                 style = {"color": _GREY, "linestyle": _DASHES[index % 5], "linewidth": 0.9}
-                style |= {"zorder": 1.8, "label": name}
+                slope = " (slope only)" if name in self.anchors else ""
+                style |= {"zorder": 1.8, "label": f"{name}{slope}"}
                 (self.published_[name],) = ax.plot(self.C, pick(N, D), **style)
+            for name, (C, N, D) in self.anchors.items():
+                point = {"marker": "o", "markersize": 4.2, "markerfacecolor": "white"}
+                point |= {"color": _GREY, "markeredgewidth": 0.9, "zorder": 3}
+                (self.anchors_[name],) = ax.plot(C, pick(N, D), **point)
             for index, (name, (N, D)) in enumerate(self.allocations.items()):
                 style = {
                     "color": COLORS[index % len(COLORS)],
@@ -302,3 +320,33 @@ class AllocationDisplay:
 
 def _note():
     return {"ha": "center", "va": "bottom", "fontsize": "small", "color": "0.35"}
+
+
+def _anchored(entries, own, C_range):
+    """Return published laws as objects, slopes through the optimum of `own` at mid-range.
+
+    Parameters
+    ----------
+    entries : dict of str to PublishedLaw
+    own : object with `optimal_allocation`
+    C_range : tuple of float or None
+
+    Returns
+    -------
+    laws : dict of str to object
+    anchors : dict of str to (float, float, float)
+        C, N and D of the point, for the slopes.
+    """
+    laws = {name: entry.as_law() for name, entry in entries.items()}
+    slopes = [name for name, entry in entries.items() if entry.kind == "slope"]
+    if not slopes:
+        return laws, {}
+    if C_range is None:
+        raise ValueError(
+            f"{slopes[0]} is published as exponents alone, and is drawn through the middle of the "
+            "data: give C_range=(low, high) in FLOPs."
+        )
+    middle = float(np.sqrt(C_range[0] * C_range[1]))
+    N, D = (float(value) for value in allocation(own, middle))
+    laws |= {name: laws[name].through(middle, N, D) for name in slopes}
+    return laws, dict.fromkeys(slopes, (middle, N, D))

@@ -4,19 +4,19 @@ import warnings
 
 import numpy as np
 
-from .. import surfaces
 from ..exceptions import DataQualityWarning
+from ..surfaces._published import lookup
 
 
-def published_surface(name):
-    """Return a published law by name, if it allocates compute; the error lists those that do."""
-    forms = {law.name: getattr(surfaces, law.form) for law in surfaces.published_laws()}
-    forms = {key: form for key, form in forms.items() if hasattr(form, "optimal_allocation")}
-    if name not in forms:
+def published_law(name):
+    """Return the entry of a published law that allocates compute; raise for any other name."""
+    law = lookup(name)
+    if not law.allocates:
         raise ValueError(
-            f"published must name laws that allocate compute, {', '.join(forms)}; got {name!r}."
+            f"published must name laws that allocate compute, and {law.name} is a {law.kind}; "
+            "published_laws(as_frame=True) lists kinds: surface, allocation and slope will do."
         )
-    return forms[name].published(name)
+    return law
 
 
 def allocation(law, C):

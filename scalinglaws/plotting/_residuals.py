@@ -1,9 +1,13 @@
-"""Residuals of the log loss along compute, size, data or their ratio."""
+"""Residuals of the log loss along compute, size, data or their ratio, and by budget."""
 
 import numpy as np
 
+from ..estimators._frontier import check_labels
+from ._bins import bins
 from ._figure import (
+    ACCENT,
     COLORS,
+    HEIGHT,
     INK,
     STYLE,
     WIDTH,
@@ -11,9 +15,11 @@ from ._figure import (
     colorbar,
     compute_axis,
     count_axis,
+    pale,
     shades,
     tidy,
 )
+from ._units import format_flops
 
 _AXES = {
     "C": (lambda N, D: 6.0 * N * D, "Training compute $C$ (FLOPs)"),
@@ -25,6 +31,10 @@ _UNITS = {
     "percent": "Residual of log loss (%)",
     "std": "Residual of log loss (standard deviations)",
 }
+_KINDS = ("scatter", "qq", "budget")
+# Inches per row of "budget", and of all else; heights of box and ticks in rows.
+_ROW, _REST = 0.19, 0.55
+_BOX, _TICK, _BELOW = 0.42, 0.22, 0.33
 
 
 class ResidualsDisplay:
@@ -41,6 +51,8 @@ class ResidualsDisplay:
         Log loss minus log predicted loss.
     name : str, optional
         Name of the law, shown as title.
+    budget : ndarray of shape (n_runs,), optional
+        Budget of each run, compute in FLOPs or any labels: the rows of "budget".
 
     Attributes
     ----------
@@ -50,6 +62,11 @@ class ResidualsDisplay:
         The residuals; a line without strokes in a Q-Q plot.
     line_ : matplotlib.lines.Line2D
         Zero, or the quantiles of a normal distribution.
+    boxes_ : matplotlib.container.BarContainer
+        Of "budget" alone: from the first to the third quartile of every row, from below: all runs,
+        then the budgets by their compute.
+    medians_, means_ : matplotlib.lines.Line2D
+        Of "budget" alone: medians and means of the same rows.
     axes_ : dict of str to matplotlib.axes.Axes
         Of a `panel` alone.
     colorbar_ : matplotlib.colorbar.Colorbar or None
@@ -68,14 +85,15 @@ class ResidualsDisplay:
     array([0.00995, 0.00995, 0.00995])
     """
 
-    def __init__(self, *, N, D, residuals, name=None):
+    def __init__(self, *, N, D, residuals, name=None, budget=None):
         self.N = N
         self.D = D
         self.residuals = residuals
         self.name = name
+        self.budget = budget
 
     @classmethod
-    def from_estimator(cls, estimator, X, y, *, name=None, ax=None, **kwargs):
+    def from_estimator(cls, estimator, X, y, *, name=None, budget=None, ax=None, **kwargs):
         """Draw the residuals of a fitted estimator.
 
         Parameters
@@ -88,6 +106,8 @@ class ResidualsDisplay:
             Loss.
         name : str, optional
             Title.
+        budget : array-like of shape (n_runs,), optional
+            Budget of each run, for ``kind="budget"``: numbers are taken as FLOPs.
         ax : matplotlib Axes, optional
             Where to draw; a new figure if None.
         **kwargs
@@ -97,12 +117,13 @@ class ResidualsDisplay:
         -------
         ResidualsDisplay
         """
-        return cls.from_predictions(X, y, y_pred=estimator.predict(X), name=name, ax=ax, **kwargs)
+        y_pred = estimator.predict(X)
+        return cls.from_predictions(X, y, y_pred=y_pred, name=name, budget=budget, ax=ax, **kwargs)
 
     @classmethod
-    def from_predictions(cls, X, y, *, y_pred, name=None, ax=None, **kwargs):
+    def from_predictions(cls, X, y, *, y_pred, name=None, budget=None, ax=None, **kwargs):
         """Draw the residuals of predicted losses `y_pred`; the rest as in `from_estimator`."""
-        return cls._of(X, y, y_pred, name).plot(ax=ax, **kwargs)
+        return cls._of(X, y, y_pred, name, budget).plot(ax=ax, **kwargs)
 
     @classmethod
     def panel(cls, estimator, X, y, *, name=None, unit="percent"):
@@ -155,10 +176,13 @@ class ResidualsDisplay:
         return display
 
     @classmethod
-    def _of(cls, X, y, y_pred, name):
+    def _of(cls, X, y, y_pred, name, budget=None):
         X = np.asarray(X, dtype=np.float64)
         y, y_pred = np.asarray(y, dtype=np.float64), np.asarray(y_pred, dtype=np.float64)
-        return cls(N=X[:, 0], D=X[:, 1], residuals=np.log(y) - np.log(y_pred), name=name)
+        residuals = np.log(y) - np.log(y_pred)
+        if budget is not None:
+            budget = check_labels("budget", budget, len(y))
+        return cls(N=X[:, 0], D=X[:, 1], residuals=residuals, name=name, budget=budget)
 
     def plot(
         self, ax=None, *, kind="scatter", against="C", color="D/N", unit="percent",
@@ -170,9 +194,13 @@ class ResidualsDisplay:
         ----------
         ax : matplotlib Axes, optional
             Where to draw; a new figure if None.
-        kind : {"scatter", "qq"}, default="scatter"
+        kind : {"scatter", "qq", "budget"}, default="scatter"
             Residuals along the runs, or their quantiles against those of a normal distribution
-            (statsmodels' ``ProbPlot``): heavy tails bend away from the line at both ends.
+            (statsmodels' ``ProbPlot``): heavy tails bend away from the line at both ends. Or a row
+            per budget with its runs as ticks, a box between the quartiles, the median in it and
+            the mean as a diamond, and a row of all runs below: boxes beside zero say that the law
+            misses whole budgets, boxes of different lengths that their noise differs. Budgets
+            that were not given are runs of one 6 N D within a tenth, or eight bins of it.
         against : {"C", "N", "D", "D/N"}, default="C"
             Horizontal axis of "scatter".
         color : {"C", "N", "D", "D/N"} or None, default="D/N"
@@ -181,24 +209,28 @@ class ResidualsDisplay:
         unit : {"percent", "std"}, default="percent"
             Vertical axis of "qq": percent, or standard deviations about the mean of the residuals.
         line_kwargs, scatter_kwargs : dict, optional
-            Passed to `Axes.plot` for the line, and to `Axes.scatter` for the points ("scatter") or
-            `ProbPlot.qqplot` ("qq").
+            Passed to `Axes.plot` for the line, and to `Axes.scatter` for the points ("scatter",
+            "budget") or `ProbPlot.qqplot` ("qq").
 
         Returns
         -------
         ResidualsDisplay
         """
-        if kind not in ("scatter", "qq"):
-            raise ValueError(f"kind must be 'scatter' or 'qq', got {kind!r}.")
+        if kind not in _KINDS:
+            raise ValueError(f"kind must be one of {', '.join(_KINDS)}; got {kind!r}.")
         if unit not in _UNITS:
             raise ValueError(f"unit must be one of {', '.join(_UNITS)}; got {unit!r}.")
         for what, value in (("against", against), ("color", color)):
             if value not in _AXES and not (what == "color" and value is None):
                 raise ValueError(f"{what} must be one of {', '.join(_AXES)}; got {value!r}.")
         self.colorbar_ = None
-        with canvas(ax, width=3.9 if color and kind == "scatter" else WIDTH) as ax:
+        rows = self._rows() if kind == "budget" else []
+        height = _REST + _ROW * len(rows) if rows else HEIGHT
+        with canvas(ax, width=3.9 if color and kind == "scatter" else WIDTH, height=height) as ax:
             if kind == "qq":
                 self._draw_quantiles(ax, unit, line_kwargs or {}, scatter_kwargs or {})
+            elif kind == "budget":
+                self._draw_rows(ax, rows, line_kwargs or {}, scatter_kwargs or {})
             else:
                 self._draw_scatter(ax, against, color, line_kwargs or {}, scatter_kwargs or {})
             if self.name:
@@ -243,3 +275,57 @@ class ResidualsDisplay:
         self.line_.set(
             **{"color": INK, "linewidth": 0.8, "linestyle": "-", "zorder": 2} | line_kwargs
         )
+
+    def _rows(self):
+        """Return names and residuals in percent: all runs, then the budgets by their compute."""
+        compute = 6.0 * self.N * self.D
+        labels = bins(compute) if self.budget is None else self.budget
+        names, group = np.unique(labels, return_inverse=True)
+        group = group.ravel()
+        middle = np.exp(np.bincount(group, np.log(compute)) / np.bincount(group))
+        if self.budget is None:
+            names = [_flops(value, 2) for value in middle]
+        elif names.dtype.kind in "iuf":
+            names = [_flops(value, 3) for value in names]
+        percent = 100.0 * self.residuals
+        budgets = [(names[k], percent[group == k]) for k in np.argsort(middle, kind="stable")]
+        return [("all", percent), *budgets]
+
+    def _draw_rows(self, ax, rows, line_kwargs, scatter_kwargs):
+        places = np.arange(len(rows))
+        colors = [ACCENT, *[COLORS[0]] * (len(rows) - 1)]
+        quartiles = np.array([np.quantile(own, (0.25, 0.5, 0.75)) for _, own in rows])
+        low, median, high = quartiles.T
+        self.boxes_ = ax.barh(
+            places, high - low, _BOX, low, color=[pale(color, 0.6) for color in colors],
+            edgecolor=colors, linewidth=0.7, zorder=3,
+        )  # fmt: skip
+        ends = places + np.array([[-0.5], [0.5], [np.nan]]) * _BOX
+        (self.medians_,) = ax.plot(
+            np.repeat(median, 3), ends.T.ravel(), color=INK, linewidth=1.0, zorder=4
+        )
+        (self.means_,) = ax.plot(
+            [own.mean() for _, own in rows], places, "D", markersize=3.2, color=INK,
+            markeredgecolor="white", markeredgewidth=0.4, zorder=5,
+        )  # fmt: skip
+        x = np.concatenate([own for _, own in rows])
+        at = np.repeat(places, [len(own) for _, own in rows])
+        ticks = np.array([[0.0, -0.5], [0.0, 0.5]])
+        style = {"marker": ticks, "s": (72.0 * _ROW * _TICK) ** 2, "linewidth": 0.5, "zorder": 3}
+        style["color"] = np.array(colors)[at]
+        self.points_ = ax.scatter(x, at - _BELOW, **style | scatter_kwargs)
+        self.line_ = ax.axvline(0.0, **{"color": INK, "linewidth": 0.8, "zorder": 2} | line_kwargs)
+        ax.axhline(0.4, color="0.6", linewidth=0.6, linestyle=(0, (3, 2)), zorder=1)
+        ax.set_ylim(-0.7, len(rows) - 0.4)
+        ax.set_yticks(places, [name for name, _ in rows])
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(_UNITS["percent"])
+        ax.set_ylabel("Budget (FLOPs)" if self._in_flops() else "Budget")
+
+    def _in_flops(self):
+        return self.budget is None or np.asarray(self.budget).dtype.kind in "iuf"
+
+
+def _flops(value, digits):
+    """Write compute as 6e18, without its unit."""
+    return format_flops(float(f"{value:.{digits - 1}e}")).split()[0]

@@ -1,6 +1,7 @@
 """Tables to draw: their columns, and what of them cannot be drawn."""
 
 import numpy as np
+import pandas as pd
 
 from ..exceptions import DataQualityWarning, warn_user
 
@@ -36,6 +37,48 @@ def column_arrays(table, names, maker):
     if len(table) == 0:
         raise ValueError(f"table has no rows; give a table as from {maker}.")
     return {name: np.asarray(table[name]) for name in names}
+
+
+def numbers(columns, name):
+    """Return a column as floats; raise a ValueError that names its first value that is none."""
+    values = np.asarray(columns[name])
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        row = int(np.argmax(pd.isna(pd.to_numeric(values, errors="coerce")) & ~pd.isna(values)))
+        raise ValueError(
+            f"column {name} must hold numbers, got {values[row]!r} in row {row}."
+        ) from error
+
+
+def check_named(columns, names):
+    """Raise a ValueError that names the first row without a label."""
+    for name in names:
+        missing = pd.isna(columns[name])
+        if missing.any():
+            raise ValueError(
+                f"column {name} has no value in row {int(np.argmax(missing))} ({missing.sum()} of "
+                f"{len(missing)} rows); name every row or remove it."
+            )
+
+
+def check_loggable(columns, names, *, zero=False):
+    """Raise a ValueError that names the first value that a logarithmic axis does not hold."""
+    for name in names:
+        values = numbers(columns, name)
+        bad = np.flatnonzero(values < 0 if zero else values <= 0)
+        if len(bad):
+            raise ValueError(
+                f"{name} is {values[bad[0]]:g} in row {bad[0]}: a logarithmic axis has no such "
+                "values. Give their sizes, or log=False."
+            )
+
+
+def check_option(name, value, options):
+    """Raise a ValueError that names an option that there is not."""
+    if value not in options:
+        listed = ", ".join(map(repr, options))
+        raise ValueError(f"{name} must be one of {listed}; got {value!r}.")
 
 
 def check_positive(columns, names):

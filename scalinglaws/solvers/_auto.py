@@ -146,14 +146,12 @@ def _grid_starts(problem, first):
     n = chosen.stop - first
     y = rows_of(problem.y, chosen)
     squared = problem.squared_weight(chosen)
-    squared = np.broadcast_to(squared, (n, squared.shape[1]))
     size = np.exp(-_EXPONENTS[:, None] * problem.x)
     data = np.exp(-_EXPONENTS[:, None] * problem.z)
     levels, rss = grid_levels(size, data, y, squared, prune=np.inf if tied else _HOPELESS)
     if tied:
         rss = np.where(np.eye(len(_EXPONENTS), dtype=bool), rss, np.inf)
-    cells = [(row, i, j) for row in range(n) for i, j in _local_minima(rss[row])]
-    row, i, j = np.array(cells).T
+    row, i, j = _local_minima(rss)
     theta = _from_levels(problem, levels[row, i, j], _EXPONENTS[np.column_stack((i, j))])
     if problem.n_problems == 1 and not isinstance(problem.objective, Squared):
         robust = _robust_starts(problem)
@@ -193,11 +191,12 @@ def _robust_starts(problem):
 
 
 def _local_minima(rss):
-    """Return the best few cells that are no worse than their eight neighbours."""
-    lowest = np.isfinite(rss) & (rss <= minimum_filter(rss, size=3, mode="nearest"))
-    i, j = np.nonzero(lowest)
-    order = np.argsort(rss[i, j], kind="stable")[:_MOST_CELLS]
-    return list(zip(i[order].tolist(), j[order].tolist(), strict=True))
+    """Return the best few cells of every replicate that are no worse than their neighbours."""
+    lowest = np.isfinite(rss) & (rss <= minimum_filter(rss, size=(1, 3, 3), mode="nearest"))
+    cells = np.stack(np.nonzero(lowest))
+    cells = cells[:, np.lexsort((rss[*cells], cells[0]))]
+    place = np.arange(cells.shape[1]) - np.searchsorted(cells[0], cells[0])
+    return cells[:, place < _MOST_CELLS]
 
 
 def _from_levels(problem, levels, exponents):

@@ -43,8 +43,8 @@ def grid_levels(size, data, y, weight, prune=np.inf):
         ``exp(-alpha_i x)``.
     data : ndarray of shape (n_beta, n_runs)
         ``exp(-beta_j z)``.
-    y : ndarray of shape (1, n_runs) or (n_problems, n_runs)
-    weight : ndarray of shape (n_problems, n_runs)
+    y, weight : ndarray of shape (1, n_runs) or (n_problems, n_runs)
+        Weights that all replicates share cost one set of moments.
     prune : float, default=inf
         Leave cells unsolved whose residual sum of squares is certainly this many times that of
         the best cell with positive levels.
@@ -65,18 +65,12 @@ def grid_levels(size, data, y, weight, prune=np.inf):
     wy = (weight * y)[..., None]
     data_data = ((data * data) @ weight[..., None])[..., 0]
 
-    def by_size(values):
-        return np.broadcast_to(values[:, :, None], cross.shape)
-
-    def by_data(values):
-        return np.broadcast_to(values[:, None, :], cross.shape)
-
     moment = [
-        [by_size((weighted * size).sum(axis=2)), cross, by_size((size @ wy)[..., 0])],
-        [cross, by_data(data_data), by_data((data @ wy)[..., 0])],
+        [(weighted * size).sum(axis=2)[:, :, None], cross, size @ wy],
+        [cross, data_data[:, None, :], (data @ wy).swapaxes(1, 2)],
         [None, None, (y * wy[..., 0]).sum(axis=1)[:, None, None]],
     ]
-    means = [by_size(mean_size), by_data(mean_data), mean_y[:, None, None]]
+    means = [mean_size[:, :, None], mean_data[:, None, :], mean_y[:, None, None]]
     return _solve_active_sets(total[:, None, None], means, moment, prune)
 
 

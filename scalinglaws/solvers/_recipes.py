@@ -4,14 +4,14 @@ These are the ablations of Li et al. 2025, Besiroglu et al. 2024 and Czech et al
 scale of the objective, kind of gradient and stopping rule are theirs, faults included.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import basinhopping, least_squares, minimize
 
-from ..objectives import Huber
+from ._lbfgsb import minimise_lbfgsb
 from ._newton import NewtonResult
-from ._starts import CZECH_BOUNDS
+from ._scaled_objective import ScalarObjective, ScaledObjective
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,10 @@ def _li(gradient="default", tol=None, method="L-BFGS-B"):
     )
 
 
-def _czech(coordinates, gradient):
-    return Recipe("L-BFGS-B", coordinates, gradient, "mean", True, _CZECH)
+def _czech(coordinates, gradient="analytic", **changed):
+    # In logarithms they add up what they average in raw parameters.
+    scale = "sum" if coordinates == "log" else "mean"
+    return Recipe("L-BFGS-B", coordinates, gradient, scale, True, _CZECH | changed)
 
 
 RECIPES = {
@@ -88,17 +90,43 @@ RECIPES = {
     "besiroglu2024-lbfgs": _li(),
     "besiroglu2024-lbfgs-mean": Recipe("L-BFGS-B", scale="mean"),
     "besiroglu2024-bfgs": Recipe("BFGS"),
-    "czech2026": _czech("natural", "analytic"),
+    "czech2026": _czech("natural"),
     "czech2026-finite-difference": _czech("natural", "default"),
     "czech2026-3-point": _czech("natural", "3-point"),
-    "czech2026-lse": _czech("log", "analytic"),
+    "czech2026-lse": _czech("log"),
     "czech2026-lse-finite-difference": _czech("log", "default"),
     "czech2026-lse-3-point": _czech("log", "3-point"),
+    # As in the experiment on exponents, and as in the one on conditioning.
+    "czech2026-1000": _czech("natural", maxiter=1000),
+    "czech2026-lse-1000": _czech("log", maxiter=1000),
+    "czech2026-exact-stop": _czech("natural", ftol=0.0, gtol=0.0),
+    "czech2026-lse-exact-stop": _czech("log", ftol=0.0, gtol=0.0),
 }  # fmt: skip
 
 
-def minimise_recipe(problem, theta, rows, name, rng):
-    """Run a recipe from every start, one after another.
+STATUSES = ("converged", "maxiter", "abnormal")
+# SciPy's status numbers that mean too many iterations or evaluations.
+_LIMITS = {
+    "L-BFGS-B": (1,), "basin-hopping": (1,), "BFGS": (1,), "Nelder-Mead": (1, 2),
+    "scalar-least-squares": (0,),
+}  # fmt: skip
+# Its names for kinds of gradient; a function that returns its own has True.
+SCIPY_GRADIENTS = {"analytic": True, "default": None, "3-point": "3-point"}
+# Up to so many starts SciPy is quicker than L-BFGS-B in lockstep.
+MOST_ALONE = 3
+# SciPy's options that recipes do not set.
+_LBFGSB = {"ftol": 2.2204460492503131e-09, "gtol": 1e-5, "maxiter": 15000}
+# Up to so many starts SciPy is quicker.
+MOST_ALONE = 3
+# Points that are evaluated at a time.
+_BLOCK = 20000
+
+
+def minimise_recipe(problem, theta, rows, name, rng, max_iter=None):
+    """Run a recipe from every start.
+
+    L-BFGS-B runs from all starts in lockstep; SciPy runs the other methods, and L-BFGS-B from a
+    few starts, one after another.
 
     Parameters
     ----------
@@ -107,128 +135,89 @@ def minimise_recipe(problem, theta, rows, name, rng):
     rows : ndarray of int of shape (n,)
     name : str
         Key of `RECIPES`.
-    rng : numpy.random.Generator
-        Used by basin hopping.
+    rng : numpy.random.Generator or sequence of them
+        Used by basin hopping; of a sequence, each replicate has its own.
+    max_iter : int, optional
+        Iterations allowed, in place of the recipe's own limit.
 
     Returns
     -------
     result : NewtonResult
         The values are those of the summed objective of the problem.
-    success : ndarray of bool of shape (n,)
-        The optimiser's own word.
+    status : ndarray of str of shape (n,)
+        The optimiser's own word: one of `STATUSES`, or "" for the best start as it is.
     """
     recipe = RECIPES[name]
     if recipe.method == "none":
-        value = np.concatenate(
-            [
-                problem.value(theta[k : k + 20000], rows[k : k + 20000])
-                for k in range(0, len(theta), 20000)
-            ]
-        )
-        return NewtonResult(theta, value, np.ones(len(theta), dtype=int)), np.isfinite(value)
-    ends, n_iter, success = np.array(theta), np.ones(len(theta), dtype=int), []
-    for k, start in enumerate(theta):
-        scalar = ScalarObjective(problem, rows[k], recipe)
-        found = _run(scalar, scalar.to_vector(start), recipe, rng)
-        ends[k] = scalar.to_theta(found.x)
-        n_iter[k] = max(1, getattr(found, "nit", 1) or 1)
-        success.append(bool(found.success))
-    return NewtonResult(ends, problem.value(ends, rows), n_iter), np.array(success)
+        return _result(problem, theta, rows, 1), np.full(len(theta), "")
+    if max_iter is not None:
+        recipe = replace(recipe, options=recipe.options | {"maxiter": max_iter})
+    objective = ScaledObjective(problem, recipe)
+    start = objective.to_vectors(theta)
+    if recipe.method == "L-BFGS-B" and len(theta) > MOST_ALONE:
+        ends, n_iter, status = _lockstep(objective, start, rows, recipe)
+    else:
+        ends, n_iter, status = _one_by_one(objective, start, rows, recipe, rng)
+    return _result(problem, objective.to_theta(ends), rows, n_iter), status
 
 
-class ScalarObjective:
-    """The objective of one replicate as a function of a vector in the coordinates of a recipe."""
-
-    def __init__(self, problem, row, recipe):
-        self.problem, self.rows, self.coordinates = problem, np.array([row]), recipe.coordinates
-        n_runs = float(problem.weight_of(row).sum())
-        self.divisor = {"sum": 1.0, "mean": n_runs, "unit": n_runs * _unit(problem)}[recipe.scale]
-
-    def to_vector(self, theta):
-        """Coordinates of free parameters: in raw units log A, log B, log E, alpha, beta."""
-        if self.coordinates == "centred":
-            return np.array(theta)
-        E, a, b, alpha, beta, _ = self.problem.law.expand(theta)
-        x0, z0 = self.problem.center
-        log_A, log_B = a + alpha * x0, b + beta * z0
-        if self.coordinates == "natural":
-            vector = [E, np.exp(log_A), np.exp(log_B), alpha, beta]
-        else:
-            vector = [log_A, log_B, np.log(max(E, 1e-300)), alpha, beta]
-        return np.array(vector[:-1] if self.problem.law.name == "tied" else vector)
-
-    def to_theta(self, vector):
-        """Free parameters of a vector; inverse of `to_vector`."""
-        if self.coordinates == "centred":
-            return np.array(vector)
-        vector = np.append(vector, vector[-1]) if self.problem.law.name == "tied" else vector
-        if self.coordinates == "natural":
-            E, A, B, alpha, beta = vector
-            return self.problem.from_natural(E, np.log(A), np.log(B), alpha, beta)
-        log_A, log_B, log_E, alpha, beta = vector
-        return self.problem.from_natural(np.exp(log_E), log_A, log_B, alpha, beta)
-
-    def value(self, vector):
-        """Scaled objective."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            value = self.problem.value(self.to_theta(vector)[None], self.rows)[0]
-        return float(value / self.divisor) if np.isfinite(value) else 1e300
-
-    def gradient(self, vector):
-        """Gradient of the scaled objective, by the chain rule from the centred one."""
-        theta = self.to_theta(vector)
-        g = self.problem.gradient(theta[None], self.rows)[0] / self.divisor
-        if self.coordinates == "centred":
-            return g
-        law, (x0, z0) = self.problem.law, self.problem.center
-        g = dict(zip(law.names, g, strict=True))
-        exponents = [g["alpha"] - x0 * g["a"]]
-        if law.name == "tied":
-            exponents[0] -= z0 * g["b"]
-        else:
-            exponents.append(g["beta"] - z0 * g["b"])
-        if self.coordinates == "natural":
-            return np.array([g["E"], g["a"] / vector[1], g["b"] / vector[2], *exponents])
-        return np.array([g["a"], g["b"], g["E"] * np.exp(vector[2]), *exponents])
-
-    def bounds(self, bounded):
-        """Bounds of the coordinates, or None."""
-        law = self.problem.law
-        if self.coordinates == "centred":
-            return np.column_stack((law.lower, law.upper))
-        if not bounded:
-            return None
-        bounds = CZECH_BOUNDS
-        if self.coordinates == "log":
-            bounds = np.concatenate((np.log(bounds[[1, 2, 0]]), bounds[3:]))
-        return bounds[:-1] if law.name == "tied" else bounds
+def _result(problem, theta, rows, n_iter):
+    """Evaluate the end points, some at a time."""
+    blocks = [slice(first, first + _BLOCK) for first in range(0, len(theta), _BLOCK)]
+    value = np.concatenate([problem.value(theta[block], rows[block]) for block in blocks])
+    return NewtonResult(theta, value, np.maximum(np.broadcast_to(n_iter, len(theta)), 1))
 
 
-def _unit(problem):
-    """Typical objective of one run, so that the scaled objective is of order one."""
-    if isinstance(problem.objective, Huber):
-        return float(np.max(problem.objective.delta))
-    return 1.0
+def _lockstep(objective, start, rows, recipe):
+    # The rows are those of the starts until the first problems finish: one object for all.
+    chosen = [None, None]
+
+    def function(x, at):
+        if at is not chosen[0]:
+            chosen[:] = at, rows[at]
+        return objective.value_and_gradient(x, chosen[1])
+
+    found = minimise_lbfgsb(
+        function, start, objective.bounds, cost=objective.cost, **(_LBFGSB | recipe.options)
+    )
+    return found.x, found.n_iter, found.status
+
+
+def _one_by_one(objective, start, rows, recipe, rng):
+    ends, n_iter, status = start.copy(), np.ones(len(start), dtype=int), []
+    for k, (vector, row) in enumerate(zip(start, rows, strict=True)):
+        own = rng[row] if isinstance(rng, list) else rng
+        found = _run(ScalarObjective(objective, row), vector, recipe, own)
+        ends[k], n_iter[k] = found.x, getattr(found, "nit", 1) or 1
+        status.append(status_of(getattr(found, "lowest_optimization_result", found), recipe.method))
+    return ends, n_iter, np.array(status)
+
+
+def status_of(found, method):
+    """Return the word of `STATUSES` for what SciPy returned."""
+    if found.success:
+        return "converged"
+    return "maxiter" if found.status in _LIMITS[method] else "abnormal"
 
 
 def _run(scalar, start, recipe, rng):
-    bounds = scalar.bounds(recipe.bounded)
+    bounds = scalar.batch.bounds
     if bounds is not None:
         start = np.clip(start, bounds[:, 0], bounds[:, 1])
-    gradient = {"analytic": scalar.gradient, "default": None, "3-point": "3-point"}[recipe.gradient]
     if recipe.method == "scalar-least-squares":
         return least_squares(lambda vector: np.array([scalar.value(vector)]), start)
-    keywords = {"jac": gradient, "options": recipe.options}
+    analytic = recipe.gradient == "analytic"
+    function = scalar.value_and_gradient if analytic else scalar.value
+    keywords = {"jac": SCIPY_GRADIENTS[recipe.gradient], "options": recipe.options}
     if recipe.method == "basin-hopping":
         keywords |= {"method": "L-BFGS-B", "bounds": bounds}
-        found = basinhopping(
-            scalar.value, start, niter=20, stepsize=0.3, minimizer_kwargs=keywords, rng=rng
+        return basinhopping(
+            function, start, niter=20, stepsize=0.3, minimizer_kwargs=keywords, rng=rng
         )
-        found.success = found.lowest_optimization_result.success
-        return found
     if recipe.method == "Nelder-Mead":
+        function = scalar.value
         del keywords["jac"]
     if recipe.method != "BFGS":
         keywords["bounds"] = bounds
     with np.errstate(over="ignore", invalid="ignore"):
-        return minimize(scalar.value, start, method=recipe.method, **keywords)
+        return minimize(function, start, method=recipe.method, **keywords)

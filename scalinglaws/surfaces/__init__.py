@@ -1,5 +1,6 @@
 """Laws as immutable objects: what the formula says, and what follows from it in closed form."""
 
+from ._allocation_power import AllocationPowerLaw
 from ._chinchilla import ChinchillaSurface
 from ._generalized import GeneralizedSurface
 from ._kaplan import KaplanSurface
@@ -7,6 +8,7 @@ from ._power import PowerLawCurve
 from ._published import PublishedLaw, published_laws
 
 __all__ = [
+    "AllocationPowerLaw",
     "ChinchillaSurface",
     "GeneralizedSurface",
     "KaplanSurface",

@@ -1,11 +1,20 @@
-"""A catalogue of published laws: parameters, source, units and counting convention."""
+"""A catalogue of published laws: parameters, source, method, units and counting convention."""
 
+import csv
 import difflib
-from dataclasses import dataclass
-
-import numpy as np
+import re
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from importlib.resources import files
 
 UNITS = "loss in nats per token; N in parameters; D in tokens"
+_TABLE = "published_laws.csv"
+_PARAMETERS = (
+    *("E", "A", "B", "alpha", "beta", "Nc", "Dc", "alpha_N", "alpha_D"),
+    *("N0", "D0", "a", "b"),
+)
+_TEXTS = ("method", "formula", "source", "certainty", "counting", "data", "note", "units")
 
 
 @dataclass(frozen=True)
@@ -17,7 +26,8 @@ class PublishedLaw:
     name : str
         Key of the catalogue.
     form : str
-        Class in `scalinglaws.surfaces` that evaluates it.
+        Class in `scalinglaws.surfaces` that evaluates it; empty for a form that none does, whose
+        `formula` and `reported` numbers are all there is.
     parameters : dict
         Keyword arguments of that class.
     source : str
@@ -30,6 +40,29 @@ class PublishedLaw:
         What to know before using it.
     units : str
         Units of loss, N and D.
+    method : str
+        How it was fitted.
+    formula : str
+        The law in words of this package.
+    C_range : tuple of float
+        Smallest and largest compute of its runs (FLOPs), NaN where it is not known.
+    a_interval, b_interval : tuple of float
+        Published ends of the intervals of the exponents, NaN where there are none.
+    reported : dict of str to float
+        Further published numbers, which the form does not take.
+    certainty : str
+        "read": in the paper, or in the code or data of its authors. "second hand": in a secondary
+        text. "unverified": to be verified before it is printed as fact. "recomputed": the optimum
+        of a published objective on its published data, found by us.
+
+    Examples
+    --------
+    >>> from scalinglaws.surfaces import published_laws
+    >>> laws = {law.name: law for law in published_laws()}
+    >>> laws["porian2024_tuned"].kind, round(laws["porian2024_tuned"].a, 3)
+    ('allocation', 0.497)
+    >>> laws["hoffmann2022"].as_law()
+    ChinchillaSurface(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
     """
 
     name: str
@@ -40,135 +73,174 @@ class PublishedLaw:
     data: str
     note: str = ""
     units: str = UNITS
+    method: str = ""
+    formula: str = ""
+    C_range: tuple = (float("nan"), float("nan"))
+    a_interval: tuple = (float("nan"), float("nan"))
+    b_interval: tuple = (float("nan"), float("nan"))
+    reported: dict = field(default_factory=dict)
+    certainty: str = "read"
+
+    @property
+    def kind(self):
+        """What the entry is good for.
+
+        "surface": a loss in N and D, with its allocation; "curve": a loss in one variable;
+        "allocation": N* and D* against C; "slope": their exponents alone; "formula": numbers of a
+        form that this package does not evaluate.
+        """
+        if self.form == "AllocationPowerLaw":
+            return "allocation" if {"N0", "D0"} & self.parameters.keys() else "slope"
+        return {"": "formula", "PowerLawCurve": "curve"}.get(self.form, "surface")
+
+    @property
+    def allocates(self):
+        """Whether it says how N* and D*, or at least their exponents, follow from C."""
+        return self.kind in ("surface", "allocation", "slope")
+
+    @property
+    def a(self):
+        """Exponent of the compute-optimal size; NaN for a law that does not say."""
+        return float(self.as_law().a) if self.allocates else float("nan")
+
+    @property
+    def b(self):
+        """Exponent of the compute-optimal tokens; NaN for a law that does not say."""
+        return float(self.as_law().b) if self.allocates else float("nan")
+
+    def as_law(self):
+        """Return the law as an object of `scalinglaws.surfaces`.
+
+        Raises
+        ------
+        ValueError
+            If the package has no such form.
+        """
+        if not self.form:
+            raise ValueError(
+                f"{self.name} has a form that this package does not evaluate: {self.formula}. Its "
+                "numbers are in `reported`."
+            )
+        return getattr(import_module(__package__), self.form)(**self.parameters)
 
 
-def _chinchilla(name, E, A, B, alpha, beta, **facts):
-    parameters = {"E": E, "A": A, "B": B, "alpha": alpha, "beta": beta}
-    return PublishedLaw(name, "ChinchillaSurface", parameters, **facts)
+@cache
+def _catalogue():
+    with (files(__package__) / _TABLE).open(encoding="utf-8", newline="") as file:
+        return tuple(_entry(row) for row in csv.DictReader(file))
 
 
-_MASSIVETEXT = "more than 400 runs on MassiveText, 70M to 16B parameters"
-_DIGITISED = "points digitised from figure 4 of Hoffmann et al. 2022"
-_TOTAL = "N with embeddings; C = 6 N D"
-
-_CATALOGUE = (
-    _chinchilla(
-        "hoffmann2022", 1.69, 406.4, 410.7, 0.34, 0.28,
-        source="Hoffmann et al. 2022, arXiv 2203.15556, equation 10 (Approach 3)",
-        counting=_TOTAL, data=_MASSIVETEXT,
-        note="Rounded as printed: moves N* at 5.76e23 from 40B to 32B. Prefer the unrounded law.",
-    ),
-    _chinchilla(
-        "hoffmann2022_unrounded",
-        float(np.exp(0.5267228)), float(np.exp(6.0073404)), float(np.exp(6.0179186)),
-        0.33917084, 0.2849083,
-        source="LaTeX source of Hoffmann et al. 2022, as given by Besiroglu et al. 2024",
-        counting=_TOTAL, data=_MASSIVETEXT,
-        note="Besiroglu et al. 2024 reject it on the digitised points (p = 2e-49).",
-    ),
-    _chinchilla(
-        "besiroglu2024", 1.8172, 482.01, 2085.43, 0.3478, 0.3658,
-        source="Besiroglu et al. 2024, arXiv 2404.10102, table 1",
-        counting="N as plotted by Hoffmann et al.; C = 6 N D", data=f"240 of 245 {_DIGITISED}",
-        note="Rounded as printed.",
-    ),
-    _chinchilla(
-        "besiroglu2024_unrounded", 1.8168641, 482.00599, 2085.43513, 0.34781306, 0.36585414,
-        source="Besiroglu et al. 2024, analysis notebook; recomputed to these digits",
-        counting="N as plotted by Hoffmann et al.; C = 6 N D", data=f"240 of 245 {_DIGITISED}",
-        note="The published estimate is the least-absolute-deviations fit of the log loss.",
-    ),
-    _chinchilla(
-        "besiroglu2024_huber", 1.817218, 477.826, 2143.417, 0.34731050, 0.36717243,
-        source="optimum of the objective of Besiroglu et al. 2024 (log-Huber, delta 1e-3)",
-        counting="N as plotted by Hoffmann et al.; C = 6 N D", data=f"240 of 245 {_DIGITISED}",
-    ),
-    _chinchilla(
-        "muennighoff2023", 1.878, 386.7, 2736.8, 0.3348, 0.3829,
-        source="Muennighoff et al. 2023, arXiv 2305.16264, fitting notebook",
-        counting=_TOTAL, data="54 points digitised from IsoFLOP curves on C4",
-    ),
-    _chinchilla(
-        "muennighoff2023_tied", 1.869, 520.8, 1487.7, 0.35266, 0.35266,
-        source="Muennighoff et al. 2023, arXiv 2305.16264 (alpha = beta)",
-        counting=_TOTAL, data="54 points digitised from IsoFLOP curves on C4",
-    ),
-    _chinchilla(
-        "li2025", 1.80774, 51.357, 467785.0, 0.200196, 0.635697,
-        source="Li et al. 2025, arXiv 2502.18969, stored results of the figure on functional forms",
-        counting="N with input and output embeddings; C = 6 N D",
-        data="261 final checkpoints at all learning rates, 57M to 1.2B parameters",
-        note="The released code selects the best learning rate instead (81 rows, a = 0.829).",
-    ),
-    _chinchilla(
-        "li2025_tied", 2.54502, 33529.0, 251556.0, 0.603380, 0.603380,
-        source="Li et al. 2025, arXiv 2502.18969 (alpha = beta)",
-        counting="N with input and output embeddings; C = 6 N D",
-        data="261 final checkpoints at all learning rates, 57M to 1.2B parameters",
-    ),
-    _chinchilla(
-        "gemstones2025", 2.143, 213.0, 4.95e6, 0.2929, 0.7129,
-        source="Gemstones 2025, arXiv 2502.06857 (Approach 3)",
-        counting="N with embeddings", data="22 shapes, 0.05 to 2.0B parameters",
-        note="The authors show that it moves strongly with the selection of checkpoints.",
-    ),
-    _chinchilla(
-        "soda2026", 3.169, 215886.0, 4750.0, 0.684, 0.439,
-        source="SODA, arXiv 2602.16687, as used by Czech et al. 2026", counting=_TOTAL,
-        data="interleaved audio and text models",
-    ),
-    _chinchilla(
-        "sparse_nmm2025", 2.158, 381773.0, 4659.0, 0.710, 0.372,
-        source="Shukor et al. 2025, arXiv 2504.07951, as used by Czech et al. 2026",
-        counting="active parameters", data="sparse native multimodal models",
-    ),
-    PublishedLaw(
-        "kaplan2020", "KaplanSurface",
-        {"Nc": 6.4e13, "Dc": 1.8e13, "alpha_N": 0.076, "alpha_D": 0.103},
-        source="Kaplan et al. 2020, arXiv 2001.08361, equation 1.5 and table 2",
-        counting="N without embeddings", data="WebText2, 768 to 1.5B parameters",
-        note="The recommended N ~ C**0.73 comes from their law in steps, not from this one.",
-    ),
-    PublishedLaw(
-        "kaplan2020_L(N)", "PowerLawCurve", {"A": 8.8e13**0.076, "alpha": 0.076},
-        source="Kaplan et al. 2020, arXiv 2001.08361, equation 1.1",
-        counting="N without embeddings", data="WebText2, trained to convergence",
-    ),
-    PublishedLaw(
-        "kaplan2020_L(D)", "PowerLawCurve", {"A": 5.4e13**0.095, "alpha": 0.095},
-        source="Kaplan et al. 2020, arXiv 2001.08361, equation 1.2",
-        counting="D in tokens", data="WebText2, large models stopped early",
-    ),
-    PublishedLaw(
-        "kaplan2020_L(C)", "PowerLawCurve", {"A": (3.1e8 * 8.64e19) ** 0.050, "alpha": 0.050},
-        source="Kaplan et al. 2020, arXiv 2001.08361, equation 1.3",
-        counting="C_min without embeddings, converted from PF-days (8.64e19 FLOPs)",
-        data="WebText2, compute-efficient training", units="loss in nats per token; C in FLOPs",
-    ),
-)  # fmt: skip
+def _entry(row):
+    reported = (pair.split("=") for pair in row["reported"].split("; ") if pair)
+    return PublishedLaw(
+        name=row["name"],
+        form=row["form"],
+        parameters={name: float(row[name]) for name in _PARAMETERS if row[name]},
+        C_range=_ends(row, "C"),
+        a_interval=_ends(row, "a"),
+        b_interval=_ends(row, "b"),
+        reported={name: float(value) for name, value in reported},
+        **{name: row[name] for name in _TEXTS},
+    )
 
 
-def published_laws():
+def _ends(row, name):
+    return tuple(float(row[f"{name}_{end}"] or "nan") for end in ("low", "high"))
+
+
+def published_laws(*, as_frame=False):
     """Return the catalogue of published laws.
+
+    Loss surfaces, laws in one variable, allocations N*(C) and D*(C), published exponents without
+    prefactor, and the numbers of laws of other forms. An allocation can be drawn beside one's own
+    fit: ``AllocationDisplay.from_estimators(fit, published=["hoffmann2022", ...])``.
+
+    Parameters
+    ----------
+    as_frame : bool, default=False
+        Return a DataFrame to filter, one row per law.
 
     Returns
     -------
-    tuple of PublishedLaw
+    tuple of PublishedLaw, or DataFrame
+        The table has the columns name, kind, method, a, a_low, a_high, b, b_low, b_high, C_low,
+        C_high, counting, data, certainty, source, note, formula, units, form, the parameters of
+        the forms (E, A, B, alpha, beta, Nc, Dc, alpha_N, alpha_D, N0, D0), and reported (a dict).
+        Where a law has no such number there is NaN.
 
     Examples
     --------
     >>> from scalinglaws.surfaces import published_laws
     >>> [law.name for law in published_laws()][:2]
     ['hoffmann2022', 'hoffmann2022_unrounded']
+    >>> table = published_laws(as_frame=True)
+    >>> steep = table[(table["a"] > 0.8) & (table["certainty"] == "read")]
+    >>> steep["name"].tolist()
+    ['porian2024_kaplan', 'porian2024_owt2_kaplan']
     """
-    return _CATALOGUE
+    if not as_frame:
+        return _catalogue()
+    # A law is no table; only who asks for one needs pandas.
+    import pandas as pd
+
+    return pd.DataFrame([_record(law) for law in _catalogue()])
 
 
-def lookup(name, form):
-    """Return the entry `name` of the given `form`; the error lists the names there are."""
-    names = [law.name for law in _CATALOGUE if law.form == form]
-    if name not in names:
-        close = difflib.get_close_matches(str(name), names, n=1)
-        hint = f" Did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"No published {form} named {name!r}.{hint} Known: {', '.join(names)}.")
-    return next(law for law in _CATALOGUE if law.name == name)
+def _record(law):
+    parameters = {name: law.parameters.get(name, float("nan")) for name in _PARAMETERS[:-2]}
+    return {
+        "name": law.name,
+        "kind": law.kind,
+        "method": law.method,
+        "a": law.a,
+        "a_low": law.a_interval[0],
+        "a_high": law.a_interval[1],
+        "b": law.b,
+        "b_low": law.b_interval[0],
+        "b_high": law.b_interval[1],
+        "C_low": law.C_range[0],
+        "C_high": law.C_range[1],
+        **{name: getattr(law, name) for name in ("counting", "data", "certainty", "source")},
+        **{name: getattr(law, name) for name in ("note", "formula", "units", "form")},
+        **parameters,
+        "reported": law.reported,
+    }
+
+
+def lookup(name, form=None):
+    """Return the entry `name` of the catalogue, of the given `form`.
+
+    Spaces, hyphens and underscores are one: "porian2024 tuned" is "porian2024_tuned".
+
+    Parameters
+    ----------
+    name : str
+    form : str or tuple of str, optional
+        Class or classes that evaluate it; any entry if None.
+
+    Returns
+    -------
+    PublishedLaw
+
+    Raises
+    ------
+    ValueError
+        If there is none; the message says which is nearest and what there is.
+    """
+    forms = (form,) if isinstance(form, str) else form
+    found = [law for law in _catalogue() if forms is None or law.form in forms]
+    laws = {_plain(law.name): law for law in found}
+    if _plain(name) in laws:
+        return laws[_plain(name)]
+    names = [law.name for law in laws.values()]
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    known = f"Known: {', '.join(names)}."
+    if len(names) > 30:
+        known = "published_laws(as_frame=True) lists them."
+    what = form if isinstance(form, str) else "law"
+    raise ValueError(f"No published {what} named {name!r}.{hint} {known}")
+
+
+def _plain(name):
+    return re.sub(r"[\s_-]+", "_", str(name).casefold())

@@ -1,7 +1,7 @@
 import pytest
 
+from scalinglaws._atomic import replacing
 from scalinglaws.cli import main
-from scalinglaws.cli._files import replacing
 
 
 class TestFiles:

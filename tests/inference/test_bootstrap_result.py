@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from scalinglaws import VPNLS
+from scalinglaws import VPNLS, ChinchillaApproach2
 from scalinglaws.inference import bootstrap
 
 
@@ -90,3 +90,14 @@ class TestIntervals:
         lost = law.loss(N, 1e24 / 6 / N)
         wasted = 1 - law.compute_for_loss(lost) / 1e24
         assert worse.loc["compute", "median"] == pytest.approx(float(wasted), rel=0.3)
+
+    def test_refits(self, result, runs):
+        """Estimators that are no law can be asked one by one; laws have draws alone."""
+        assert result.refits is None
+        X, y, strata = runs
+        frontier = bootstrap(
+            ChinchillaApproach2(), X, y, strata=strata, n_resamples=5, random_state=0
+        )
+        assert len(frontier.refits) == 5
+        for refit, b in zip(frontier.refits, frontier.params["b"], strict=True):
+            assert refit.b_ == b and isinstance(refit.excluded_budgets_, dict)

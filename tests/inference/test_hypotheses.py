@@ -61,6 +61,22 @@ class TestPublished:
         assert (test.distribution, test.df) == ("chi2(5)", 5.0)
         assert test.pvalue == pytest.approx(1.69e-49, rel=5e-3)
 
+    def test_single_parameters(self):
+        """Their t-tests, in raw units with 235 degrees of freedom and bootstrap errors."""
+        errors = {"A": 124.52232, "B": 1293.28410, "E": 0.02566, "alpha": 0.0154, "beta": 0.0206}
+        matrix = np.diag(np.square(list(errors.values())))
+        covariance = pd.DataFrame(matrix, index=list(errors), columns=list(errors))
+        hoffmann = ChinchillaSurface.published(HOFFMANN)
+        printed = {"A": 0.54, "B": 0.20, "E": 2.7e-6, "alpha": 0.58, "beta": 1.1e-4}
+        for name, pvalue in printed.items():
+            value = getattr(hoffmann, name)
+            test = wald_test(self.fit, {name: value}, covariance, log=False, dof=235)
+            assert (test.distribution, test.df_denom) == ("F(1, 235)", 235)
+            assert test.pvalue == pytest.approx(pvalue, rel=0.03)
+            t = (getattr(self.fit, f"{name}_") - value) / errors[name]
+            assert test.statistic == pytest.approx(t**2)
+            assert test.pvalue == pytest.approx(2 * stats.t.sf(abs(t), 235))
+
     def test_wald_from_our_own_draws(self):
         """Our notes: 239.6 with converged refits in place of theirs."""
         estimator = ChinchillaApproach3(delta=1e-3, noise="constant")
@@ -268,3 +284,22 @@ class TestBadInput:
         test = HypothesisTest("a", "b", 1.0, "chi2(1)", 1.0, None, 0.3, "m")
         with pytest.raises(ValueError, match="level"):
             test.rejected(5)
+
+
+def test_raw_units_and_degrees_of_freedom(runs):
+    """Against the delta method by hand, and Hotelling's form for several values."""
+    fit = ChinchillaApproach3().fit(*runs[:2])
+    error = fit.summary()["std_err"]["A"]
+    raw = wald_test(fit, {"A": 500.0}, log=False)
+    assert raw.statistic == pytest.approx(((fit.A_ - 500.0) / error) ** 2)
+    log = wald_test(fit, {"A": 500.0})
+    assert log.statistic == pytest.approx((np.log(fit.A_ / 500.0) * fit.A_ / error) ** 2)
+    covariance = pd.DataFrame(np.diag([1e-4, 4e-4]), ["alpha", "beta"], ["alpha", "beta"])
+    values = {"alpha": fit.alpha_ + 0.01, "beta": fit.beta_ - 0.04}
+    chi2, f = wald_test(fit, values, covariance), wald_test(fit, values, covariance, dof=12)
+    assert chi2.statistic == pytest.approx(5.0) and f.statistic == pytest.approx(2.5)
+    assert f.pvalue == pytest.approx(stats.f.sf(2.5, 2, 12))
+    with pytest.raises(ValueError, match="dof=0"):
+        wald_test(fit, values, covariance, dof=0)
+    with pytest.raises(ValueError, match="own covariance knows"):
+        wald_test(fit, values, dof=12)

@@ -210,11 +210,42 @@ class TestAllocationDisplay:
         named = {text.get_text() for text in display.ax_.get_legend().get_texts()}
         assert named == {"fit", *names}
 
-    @pytest.mark.parametrize("name", ["hofmann2022", "kaplan2020_L(N)"])
-    def test_unknown_published_law(self, name):
-        """Laws in one variable allocate nothing; the error lists those that do."""
-        with pytest.raises(ValueError, match="allocate compute, hoffmann2022, .*kaplan2020; got"):
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("hofmann2022", "No published law named 'hofmann2022'. Did you mean 'hoffmann2022'"),
+            ("kaplan2020_L(N)", "allocate compute, and kaplan2020_L.N. is a curve"),
+            ("krajewski2024", "allocate compute, and krajewski2024 is a formula"),
+        ],
+    )
+    def test_unknown_published_law(self, name, message):
+        """Laws in one variable allocate nothing; the error says where those that do are listed."""
+        with pytest.raises(ValueError, match=message):
             AllocationDisplay.from_estimators(LAW, C_range=(1e18, 1e21), published=name)
+
+    def test_published_exponents_go_through_the_optimum_of_the_fit(self, approach3):
+        """At the middle of the data, labelled; laws with a prefactor stand where they are."""
+        names = ["hoffmann2022_approach1", "porian2024 tuned", "ehr2025"]
+        display = AllocationDisplay.from_estimators(
+            {"fit": approach3, "other": LAW}, C_target=1e24, published=names
+        )
+        low, high = approach3.C_range_
+        C = np.sqrt(low * high)
+        N, D = approach3.optimal_allocation(C)
+        assert set(display.anchors) == {"hoffmann2022_approach1", "ehr2025"}
+        for name in display.anchors:
+            np.testing.assert_allclose(display.anchors[name], (C, N, D), rtol=1e-12)
+            np.testing.assert_allclose(display.anchors_[name].get_xydata(), [(C, N)], rtol=1e-12)
+        line = display.published_["hoffmann2022_approach1"]
+        x, y = line.get_xdata(), line.get_ydata()
+        np.testing.assert_allclose(y, N * (x / C) ** 0.5, rtol=1e-12)
+        assert line.get_linestyle() != "-" and line.get_label().endswith("(slope only)")
+        # D* has an exponent of its own.
+        tokens = display.plot(quantity="D").published_["ehr2025"]
+        np.testing.assert_allclose(tokens.get_ydata(), D * (x / C) ** 0.44, rtol=1e-12)
+        tuned = display.published_["porian2024 tuned"]
+        assert tuned.get_label() == "porian2024 tuned"
+        np.testing.assert_allclose(tuned.get_ydata(), 1.401426 * x**0.5031049, rtol=1e-9)
 
     def test_given_axes_are_drawn_on(self, approach3, untouched):
         """Without pyplot."""
@@ -315,13 +346,54 @@ class TestResidualsDisplay:
         assert display.figure_.get_suptitle() == "Approach 3"
         check_drawn(display.figure_)
 
+    def test_rows_of_budgets(self, approach3, runs, check_drawn):
+        """Quartiles, medians, means and ticks of all runs, then of every budget by compute."""
+        X, y = runs[["N", "D"]], runs["loss"]
+        shuffled = np.random.default_rng(0).permutation(len(y))
+        display = ResidualsDisplay.from_estimator(
+            approach3, X.iloc[shuffled], y.iloc[shuffled], kind="budget",
+            budget=runs["budget"].iloc[shuffled],
+        )  # fmt: skip
+        percent = 100 * (np.log(y) - np.log(approach3.predict(X)))
+        samples = [percent, *(own for _, own in percent.groupby(runs["budget"]))]
+        quartiles = np.array([np.quantile(own, (0.25, 0.5, 0.75)) for own in samples])
+        boxes = [(box.get_x(), box.get_x() + box.get_width()) for box in display.boxes_]
+        np.testing.assert_allclose(boxes, quartiles[:, [0, 2]])
+        np.testing.assert_allclose(display.medians_.get_xdata()[::3], quartiles[:, 1])
+        np.testing.assert_allclose(display.means_.get_xdata(), [own.mean() for own in samples])
+        x, at = display.points_.get_offsets().T
+        for place, own in enumerate(samples):
+            np.testing.assert_allclose(np.sort(x[np.round(at + 0.33) == place]), np.sort(own))
+        labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+        assert labels == ["all", "1e18", "1e19", "1e20", "1e21"]
+        assert display.ax_.get_ylabel() == "Budget (FLOPs)" and display.colorbar_ is None
+        check_drawn(display.figure_)
+
+    def test_budgets_that_are_not_given(self, approach3, runs):
+        """Runs of one 6 N D; labels that are not numbers stand in the order of their compute."""
+        X, y = runs[["N", "D"]], runs["loss"]
+        display = ResidualsDisplay.from_estimator(approach3, X, y, kind="budget")
+        labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+        assert labels == ["all", "1e18", "1e19", "1e20", "1e21"]
+        names = runs["budget"].map({1e18: "tiny", 1e19: "small", 1e20: "medium", 1e21: "large"})
+        display = ResidualsDisplay.from_estimator(approach3, X, y, kind="budget", budget=names)
+        labels = [label.get_text() for label in display.ax_.get_yticklabels()]
+        assert labels == ["all", "tiny", "small", "medium", "large"]
+        assert display.ax_.get_ylabel() == "Budget"
+        with pytest.raises(ValueError, match=r"budget must hold one label per row of X \(36\)"):
+            ResidualsDisplay.from_estimator(approach3, X, y, budget=[1e18])
+        with pytest.raises(ValueError, match="budget has no value in row 3"):
+            ResidualsDisplay.from_estimator(
+                approach3, X, y, budget=runs["budget"].where(runs.index != 3)
+            )
+
     @pytest.mark.parametrize(("argument", "value"), [("kind", "hist"), ("unit", "nats")])
     def test_unknown_kind_and_unit(self, argument, value):
         display = ResidualsDisplay(N=np.ones(2), D=np.ones(2), residuals=np.zeros(2))
         with pytest.raises(ValueError, match=f"{argument} must be .*{value}"):
             display.plot(**{argument: value})
 
-    @pytest.mark.parametrize("kind", ["scatter", "qq"])
+    @pytest.mark.parametrize("kind", ["scatter", "qq", "budget"])
     def test_given_axes_are_drawn_on(self, approach3, runs, kind, untouched):
         """Without pyplot; keyword arguments reach the artists."""
         display = ResidualsDisplay.from_estimator(

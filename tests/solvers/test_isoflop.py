@@ -202,6 +202,19 @@ def test_exponents_stay_in_their_bounds_on_noise():
     assert all(EXPONENT_BOUNDS[0] <= e <= EXPONENT_BOUNDS[1] for e in exponents)
 
 
+def test_exponents_of_replicates_are_those_of_each_alone():
+    law, rng = SURFACES["asymmetric"], np.random.default_rng(8)
+    budgets, group = np.array([1e18, 1e19, 1e20]), np.repeat(np.arange(3), 8)
+    N = law.optimal_allocation(budgets)[0][group] * 10 ** rng.uniform(-0.8, 0.8, 24)
+    D, weight = budgets[group] / (6 * N), rng.uniform(0.5, 2, 24)
+    loss = law.loss(N, D) + rng.normal(0, 0.02, (5, 24))
+    loss[4] = 3.0
+    u, v = np.log(N), np.log(D)
+    together = np.transpose(common_exponents(u, v, loss, weight, group))
+    for row, both in zip(loss, together, strict=True):
+        assert both == pytest.approx(common_exponents(u, v, row, weight, group), rel=1e-9)
+
+
 def test_akima_takes_the_lowest_run_of_each_size_and_rejects_edges():
     x = np.array([8.0, 8.5, 9.0, 9.5, 10.0])
     loss = np.exp(1 + 0.3 * (x - 9.1) ** 2)

@@ -13,7 +13,6 @@ from scalinglaws.surfaces import (
     GeneralizedSurface,
     KaplanSurface,
     PowerLawCurve,
-    published_laws,
 )
 
 CHINCHILLA = ChinchillaSurface(1.69, 406.4, 410.7, 0.34, 0.28)
@@ -134,17 +133,57 @@ def test_surfaces_are_immutable():
         CHINCHILLA.E = 2.0
 
 
-def test_catalogue_is_complete_and_evaluates():
-    import scalinglaws.surfaces as surfaces
-
-    names = [law.name for law in published_laws()]
-    assert len(set(names)) == len(names)
-    for law in published_laws():
-        assert law.source and law.counting and law.data and law.units
-        surface = getattr(surfaces, law.form).published(law.name)
-        assert dataclasses.asdict(surface).items() >= law.parameters.items()
-
-
 def test_unknown_published_law_suggests_the_nearest():
     with pytest.raises(ValueError, match="Did you mean 'hoffmann2022'"):
         ChinchillaSurface.published("hofmann2022")
+
+
+class TestWastedCompute:
+    """The share of a budget that a wrong allocation wastes."""
+
+    @pytest.mark.parametrize("surface", [CHINCHILLA, COUPLED])
+    def test_is_what_the_inverse_of_the_frontier_says(self, surface):
+        C = np.array([[1e18], [1e22], [3.8e25]])
+        N, D = surface.optimal_allocation(C)
+        factor = np.array([1e-3, 0.2, 0.8, 1.3, 7.0, 1e4])
+        saved = surface.compute_for_loss(surface.loss(N / factor, D * factor))
+        expected = 1.0 - saved / C
+        np.testing.assert_allclose(surface.wasted_compute(C, D=D * factor), expected, rtol=1e-9)
+        np.testing.assert_allclose(surface.wasted_compute(C, N=N / factor), expected, rtol=1e-9)
+
+    @pytest.mark.parametrize(
+        ("exponents", "factor", "percent"),
+        [
+            # Czech et al. 2026: inferred over true D*, and the deadweight compute loss.
+            ((0.34, 0.28), 3.345350576035289e13 / 2.966650023343612e13, 0.44739834),
+            ((0.684, 0.439), 4.207828129434834e13 / 2.875847622713804e13, 7.992184),
+            ((0.710, 0.372), 2.723316940092804e14 / 1.764824528469453e14, 10.060587),
+        ],
+    )
+    def test_published_losses(self, exponents, factor, percent):
+        """Only the exponents matter; to the digits that were published."""
+        for levels in ((1.69, 406.4, 410.7), (0.0, 2e4, 7.0)):
+            law = ChinchillaSurface(*levels, *exponents)
+            _, D = law.optimal_allocation(3.8e25)
+            got = 100.0 * law.wasted_compute(3.8e25, D=factor * D)
+            assert got == pytest.approx(percent, rel=5e-8)
+
+    def test_small_deviations(self):
+        """Quadratic where the inverse of the frontier has lost every digit; never negative."""
+        N, D = CHINCHILLA.optimal_allocation(1e21)
+        assert CHINCHILLA.wasted_compute(1e21, N=N) < 1e-15
+        assert CHINCHILLA.wasted_compute(1e21, D=D * np.exp([-1e-16, 1e-16])).min() >= 0.0
+        for t in (1e-4, 1e-6):
+            # Next term: (beta - alpha) / 3 t, relative.
+            quadratic = 0.5 * (0.34 + 0.28) * t**2
+            assert CHINCHILLA.wasted_compute(1e21, D=D * np.exp(t)) == pytest.approx(
+                quadratic, rel=t + 1e-7
+            )
+
+    def test_nothing_is_left_of_an_absurd_allocation(self):
+        assert CHINCHILLA.wasted_compute(1e21, N=1e300) == 1.0
+
+    @pytest.mark.parametrize("given", [{}, {"N": 1e9, "D": 1e10}])
+    def test_exactly_one_of_size_and_tokens(self, given):
+        with pytest.raises(ValueError, match="exactly one of N and D"):
+            CHINCHILLA.wasted_compute(1e21, **given)

@@ -1,0 +1,56 @@
+"""The command reproduce."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from scalinglaws import studies
+from scalinglaws.studies import _reproduce, compare_values
+from scalinglaws.studies.czech2026 import _compounding_errors
+
+
+def test_one_experiment_in_words_and_files(cli, tmp_path):
+    code, out, err = cli("reproduce", "czech2026", "--experiment", "10", "--quick", "--jobs", "1")
+    assert code == 0, err
+    assert "ours beside the published numbers" in out and "arXiv 2603.22339" in out
+    assert (tmp_path / "reproduce-czech2026-quick" / "comparison.csv").exists()
+    again = cli("reproduce", "czech2026", "--experiment", "10", "--quick", "--jobs", "1")
+    assert "(earlier)" in again[1]
+
+
+def test_json(cli, tmp_path):
+    code, out, _ = cli(
+        "reproduce", "czech2026", "--experiment", "10", "--quick", "--json", "--jobs", "1",
+        "--out", "o",
+    )  # fmt: skip
+    found = json.loads(out)
+    assert code == 0 and found["met"] is True and found["missing"] == {}
+    table = pd.DataFrame(found["comparison"])
+    assert table["met"].all() and set(table["experiment"]) == {"compounding_errors"}
+    assert len(pd.read_csv(tmp_path / "o" / "comparison.csv")) == len(table)
+
+
+def test_a_number_that_differs_is_named_and_fails(cli, monkeypatch):
+    row = compare_values("tokens", 1.0, 2.0, "relative", 1e-3, where=["XS"], note="made up")
+    experiment = _compounding_errors.EXPERIMENT
+    changed = type(experiment)(**(vars(experiment) | {"compare": lambda tables: [row]}))
+    made = type(studies.load_study("czech2026"))("czech2026", "nobody", (changed,))
+    for module in (studies, _reproduce):
+        monkeypatch.setattr(module, "load_study", lambda name: made)
+    code, out, _ = cli("reproduce", "czech2026", "--quick", "--jobs", "1")
+    assert code == 1
+    assert "differs: compounding_errors, tokens XS: published 2, ours 1 (relative" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("reproduce", "nobody"), "'nobody' is not a study; choose from"),
+        (("reproduce", "czech2026", "--experiment", "13"), "czech2026 has no experiment 13"),
+        (("reproduce", "czech2026", "--jobs", "0"), "greater than or equal to 1"),
+    ],
+)
+def test_bad_input(cli, arguments, message):
+    code, _, err = cli(*arguments)
+    assert code == 2 and message in err and len(err.strip().splitlines()) == 1

@@ -1,0 +1,137 @@
+"""Running a study: resumed, forced, without data, in parallel."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scalinglaws.studies import (
+    STUDIES,
+    Experiment,
+    Study,
+    _reproduce,
+    compare_values,
+    load_study,
+    reproduce,
+)
+
+
+def _draw(tables):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2, 2))
+    figure.subplots().plot(tables["numbers"]["x"])
+    return {"numbers": figure}
+
+
+@pytest.fixture
+def study(monkeypatch):
+    """Return a study of two experiments, and the list of what was run."""
+    ran = []
+
+    def run(quick=False):
+        ran.append(quick)
+        return {"numbers": pd.DataFrame({"x": [1.0, 2.0, np.nan], "name": ["a", "", "c"]})}
+
+    def compare(tables):
+        return [compare_values("x", tables["numbers"]["x"][:2], [1, 2], "relative", 1e-9)]
+
+    def missing(quick=False):
+        raise OSError("no table here")
+
+    def differs(tables):
+        return [compare_values("x", 1.0, 2.0, "relative", 1e-9)]
+
+    made = Study(
+        "made",
+        "nobody 2026",
+        (
+            Experiment(1, "first", "One", run, compare, _draw),
+            Experiment(2, "second", "Two", missing, compare, _draw),
+            Experiment(12, "third", "Three", run, differs, _draw, cost=9.0),
+        ),
+    )
+    monkeypatch.setattr(_reproduce, "load_study", lambda name: made)
+    return made, ran
+
+
+def test_files_are_written_and_finished_experiments_kept(study, tmp_path):
+    made, ran = study
+    first = reproduce(made, [1], out=tmp_path)
+    assert first.met and first.kept == () and len(ran) == 1
+    names = {path.name for path in first.files}
+    assert names == {"01_numbers.csv", "01_numbers.png", "comparison.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == names | {"01_first.json"}
+    again = reproduce(made, [1], out=tmp_path)
+    assert again.kept == ("first",) and len(ran) == 1
+    pd.testing.assert_frame_equal(again.comparison, first.comparison)
+    pd.testing.assert_frame_equal(
+        again.tables["first"]["numbers"].fillna({"name": ""}), first.tables["first"]["numbers"]
+    )
+    reproduce(made, [1], out=tmp_path, force=True)
+    reproduce(made, [1], out=tmp_path, quick=True)
+    assert ran == [False, False, True]
+
+
+@pytest.mark.parametrize("damage", ["version", "file", "record"])
+def test_what_is_not_certainly_finished_is_repeated(study, tmp_path, damage):
+    made, ran = study
+    reproduce(made, [1], out=tmp_path)
+    record = tmp_path / "01_first.json"
+    if damage == "version":
+        record.write_text(json.dumps(json.loads(record.read_text()) | {"scalinglaws": "0"}))
+    elif damage == "file":
+        (tmp_path / "01_numbers.png").unlink()
+    else:
+        record.write_text(record.read_text()[:40])
+    assert reproduce(made, [1], out=tmp_path).met and len(ran) == 2
+
+
+def test_missing_data_and_differences_are_reported(study, tmp_path):
+    made, _ = study
+    seen = []
+    result = reproduce(made, out=tmp_path, progress=lambda done, total: seen.append((done, total)))
+    assert not result.met
+    assert result.missing == {"second": "no table here"}
+    assert result.comparison["met"].tolist() == [True, False]
+    assert result.comparison["experiment"].tolist() == ["first", "third"]
+    assert seen[-1] == (3, 3)
+    assert not (tmp_path / "02_second.json").exists()
+    # Rows of experiments that are not run again stay in the file.
+    reproduce(made, [1], out=tmp_path, force=True)
+    kept = pd.read_csv(tmp_path / "comparison.csv")
+    assert sorted(kept["experiment"]) == ["first", "third"]
+
+
+def test_a_part_that_is_missing_is_said_and_not_recorded_as_finished(study, tmp_path, monkeypatch):
+    def run(quick=False):
+        table = pd.DataFrame({"x": [1.0, 2.0]})
+        table.attrs["missing"] = "half of the data"
+        return {"numbers": table}
+
+    part = replace(study[0].experiments[0], run=run)
+    made = replace(study[0], experiments=(part,))
+    monkeypatch.setattr(_reproduce, "load_study", lambda name: made)
+    result = reproduce(made, out=tmp_path)
+    assert result.missing == {"first": "half of the data"} and not result.met
+    assert (tmp_path / "01_numbers.csv").exists() and not (tmp_path / "01_first.json").exists()
+
+
+def test_without_a_folder_nothing_is_written(study, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    result = reproduce(study[0], [1])
+    assert result.files == () and result.met and not list(tmp_path.iterdir())
+    assert list(result.tables["first"]) == ["numbers"]
+
+
+def test_unknown_names_are_refused(study):
+    with pytest.raises(ValueError, match=r"made has no experiment 7; it has 1 \(first\), 2"):
+        reproduce(study[0], [7])
+
+
+def test_unknown_study():
+    with pytest.raises(ValueError, match="'nobody' is not a study; choose from .*czech2026"):
+        load_study("nobody")
+    assert "czech2026" in STUDIES
