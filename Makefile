@@ -36,7 +36,7 @@ figures: demo  ## Renew the figures of the README from the demo
 	cp demo-output/isoflop.png demo-output/allocation.png docs/_static/
 
 test: $(VENV)/.installed-test  ## Run the tests and the doctests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 docs: $(VENV)/.installed-docs  ## Build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html

@@ -335,7 +335,10 @@ def reproduce(
     force: Annotated[bool, typer.Option("--force", help="Repeat finished experiments.")] = False,
     as_json: AsJson = False,
 ):
-    """Run a published study again and compare its numbers; exit code 1 if any disagrees."""
+    """Run a published study again and compare its numbers.
+
+    Exit code 1 if a number disagrees or the data of an experiment cannot be had.
+    """
     from ._reproduce import reproduce_study
 
     out = out or Path(f"reproduce-{study}{'-quick' if quick else ''}")

@@ -50,7 +50,7 @@ def _show(console, study, result):
         asked = own[own["rule"] != "none"]
         agree = f"{int(asked['met'].sum())} of {len(asked)} comparisons"
         if name in result.missing:
-            agree = "not run"
+            agree = f"{agree}, in part" if len(own) else "not run"
         took = format_number(seconds, 3) + (" (earlier)" if name in result.kept else "")
         label = f"{numbers[name]:>2}  {titles[name]}"
         table.add_row(label, str(int(own["n"].sum())), agree, took)
@@ -63,7 +63,8 @@ def _show(console, study, result):
             f"{row['tolerance']:.3g}). {row['note']}".rstrip(),
         )
     for name, reason in result.missing.items():
-        say(console, f"{name} was not run: {shortened(reason)}")
+        ran = "run in part" if name in set(result.comparison["experiment"]) else "not run"
+        say(console, f"{name} was {ran}: {shortened(reason)}")
     say(console, f"Source: {study.citation}")
     print_files(console, [path for path in result.files if path.name == "comparison.csv"])
     if len(result.files) > 1:

@@ -43,6 +43,36 @@ def test_a_number_that_differs_is_named_and_fails(cli, monkeypatch):
     assert "differs: compounding_errors, tokens XS: published 2, ours 1 (relative" in out
 
 
+def test_what_is_missing_is_told_from_what_is_missing_in_part(cli, monkeypatch):
+    row = compare_values("tokens", 1.0, 1.0, "relative", 1e-3)
+
+    def run_part(quick=False):
+        table = pd.DataFrame({"x": [1.0]})
+        table.attrs["missing"] = "half of the data"
+        return {"numbers": table}
+
+    def run_none(quick=False):
+        raise OSError("no data at all")
+
+    made = studies.Study("czech2026", "nobody", tuple(
+        studies.Experiment(k, f"e{k}", f"Number {k}", run, lambda tables: [row], lambda tables: {})
+        for k, run in enumerate((run_part, run_none))
+    ))  # fmt: skip
+    for module in (studies, _reproduce):
+        monkeypatch.setattr(module, "load_study", lambda name: made)
+    code, out, _ = cli("reproduce", "czech2026", "--quick", "--jobs", "1")
+    assert code == 1
+    assert "1 of 1 comparisons, in part" in out and "e0 was run in part: half of the data" in out
+    assert "e1 was not run: no data at all" in out
+    code, out, _ = cli("reproduce", "czech2026", "--quick", "--jobs", "1", "--experiment", "1")
+    assert code == 1 and "not run" in out
+
+
+def test_help_names_every_study(cli):
+    code, out, _ = cli("reproduce", "--help")
+    assert code == 0 and all(name in out for name in studies.STUDIES)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
