@@ -20,9 +20,9 @@ class FlopFactors:
     Parameters
     ----------
     table : DataFrame
-        One row per budget, ascending; columns budget, n_runs, factor, std_err (of the factor, the
-        law taken as known) and residual_sd (standard deviation of the adjusted residuals, nats per
-        token, divided by n).
+        One row per budget, ascending in compute; columns budget, n_runs, factor, std_err (of the
+        factor, the law taken as known) and residual_sd (standard deviation of the adjusted
+        residuals, nats per token; their sum of squares is divided by n_runs).
     residuals : Series
         Adjusted residuals, one per run: observed loss minus that of the law at
         ``D = C / (factor N)``, nats per token; the index is that of X.
@@ -131,7 +131,7 @@ def flop_factors(estimator, X, y, *, budget=None, budget_tol=0.1):
     table["residual_sd"] = np.sqrt(np.bincount(group, (residuals - mean[group]) ** 2) / count)
     table.insert(0, "budget", labels)
     return FlopFactors(
-        table,
+        table.iloc[np.argsort(C, kind="stable")].reset_index(drop=True),
         pd.Series(residuals, index=runs.index, name="residual"),
         pd.Series(labels[group], index=runs.index, name="budget"),
     )

@@ -143,7 +143,6 @@ def _grid_starts(problem, first):
     """Return the starts of the replicates from `first` on, at most `_CHUNK` of them."""
     law, tied = problem.law, problem.law.name == "tied"
     chosen = slice(first, min(first + _CHUNK, problem.n_problems))
-    n = chosen.stop - first
     y = rows_of(problem.y, chosen)
     squared = problem.squared_weight(chosen)
     size = np.exp(-_EXPONENTS[:, None] * problem.x)

@@ -25,7 +25,7 @@ class Box:
         """Return the nearest points inside."""
         return x if self.none else np.minimum(np.maximum(x, self.lower), self.upper)
 
-    def slope(self, x, gradient):
+    def largest_slope(self, x, gradient):
         """Return the largest element of the projected gradient of every problem."""
         if not self.none:
             ahead = np.where(gradient < 0.0, x - self.upper, x - self.lower)

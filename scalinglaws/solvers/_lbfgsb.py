@@ -134,7 +134,7 @@ class _Batch:
         self.x, self.value, self.gradient = self.trial.copy(), np.array(value), np.array(gradient.T)
         self.direction, self.target = np.zeros_like(self.x), self.x.copy()
         self.n_calls += 1
-        self.ending[self.box.slope(self.x, self.gradient) <= gtol] = _GRADIENT
+        self.ending[self.box.largest_slope(self.x, self.gradient) <= gtol] = _GRADIENT
         self.ending[~np.isfinite(self.gradient).all(axis=0)] = _ABNORMAL
         self._aim(self.running)
         self._try()
@@ -167,7 +167,7 @@ class _Batch:
         np.copyto(self.gradient, gradient, where=accepted)
         self.n_iter += accepted
         ending = np.where(gain <= ftol * np.maximum(size, 1.0), _DECREASE, _RUNNING)
-        ending[self.box.slope(self.x, self.gradient) <= gtol] = _GRADIENT
+        ending[self.box.largest_slope(self.x, self.gradient) <= gtol] = _GRADIENT
         ending[self.n_calls > maxcalls] = _MAXFUN
         ending[self.n_iter >= maxiter] = _MAXITER
         np.copyto(self.ending, ending, where=accepted)

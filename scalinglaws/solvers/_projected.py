@@ -9,7 +9,7 @@ from ._newton import NewtonResult
 from ._problem import rows_of
 from ._projection import grid_levels, solve_levels
 from ._recipes import MOST_ALONE, SCIPY_GRADIENTS, status_of
-from ._scaled_objective import chunks
+from ._scaled_objective import in_chunks
 
 PROJECTED = {
     "l-bfgs-b": "analytic",
@@ -137,36 +137,42 @@ class _Projected:
 
     def value(self, exponents, rows):
         """Residual sums of squares, shape (n,)."""
-        return self._parts(exponents, rows)[0]
+        tables = self._of(rows)
+
+        def value(part, chosen):
+            residual, _, weight, *_ = self._residual(part, tables, chosen)
+            return (weight * residual * residual).sum(axis=1)
+
+        return in_chunks(value, exponents, len(self.problem.x))
 
     def value_and_gradient(self, exponents, rows):
         """Residual sums of squares and their gradients.
 
         Analytic ones by the envelope theorem: the levels may be held fixed.
         """
-        value, slopes = self._parts(exponents, rows)
-        if self.cost == 1:
-            return value, slopes
-        return value, differences(
-            lambda x: self.value(x, rows), exponents, value, self.scheme, _BOUNDS
-        )
+        if self.cost > 1:
+            value = self.value(exponents, rows)
+            return value, differences(
+                lambda x: self.value(x, rows), exponents, value, self.scheme, _BOUNDS
+            )
+        tables, problem = self._of(rows), self.problem
 
-    def _parts(self, exponents, rows):
-        """Return residual sums of squares and gradients, some problems at a time."""
-        parts = [
-            self._part_of(exponents[chunk], *(rows_of(table, chunk) for table in self._of(rows)))
-            for chunk in chunks(len(exponents), len(self.problem.x))
-        ]
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+        def both(part, chosen):
+            residual, levels, weight, size, data = self._residual(part, tables, chosen)
+            force = weight * residual
+            slopes = (force * size) @ problem.x, (force * data) @ problem.z
+            value = (force * residual).sum(axis=1)
+            return value, -2.0 * np.column_stack(slopes) * levels[:, 1:]
 
-    def _part_of(self, exponents, y, weight):
+        return in_chunks(both, exponents, len(problem.x))
+
+    def _residual(self, exponents, tables, chosen):
+        """Return residuals at the best levels, those levels, weights and basis functions."""
+        y, weight = (rows_of(table, chosen) for table in tables)
         size, data = self._basis(exponents)
         levels = solve_levels(size, data, y, weight)[0]
-        residual = levels[:, :1] + levels[:, 1:2] * size + levels[:, 2:] * data - y
-        force = weight * residual
-        slopes = (force * size) @ self.problem.x, (force * data) @ self.problem.z
-        value = (force * residual).sum(axis=1)
-        return value, -2.0 * np.column_stack(slopes) * levels[:, 1:]
+        E, P, Q = levels.T[..., None]
+        return E + P * size + Q * data - y, levels, weight, size, data
 
     def _basis(self, exponents):
         problem = self.problem

@@ -6,7 +6,7 @@ The last axis of every array is the problem.
 import numpy as np
 
 _MEMORY = 10
-# Curvatures below this share of theta times the squared step may be lost to rounding.
+# Where no curvature is below this share of theta times the squared step, none is lost to rounding.
 _RISKY = 1e-12
 _EPSILON = np.finfo(float).eps
 _PLACES = np.arange(_MEMORY)
@@ -50,7 +50,8 @@ class QuasiNewton:
         """Store a pair where `chosen`, in place of the oldest.
 
         As in L-BFGS-B, all pairs are forgotten where the middle matrix of the compact
-        representation has lost its positive definiteness to rounding.
+        representation has lost its positive definiteness to rounding. That happens where variables
+        are of very different scales, and then often decides where the optimisation ends.
 
         Parameters
         ----------
@@ -72,10 +73,10 @@ class QuasiNewton:
         self.n_pairs += chosen
         lost = chosen & (self.curvatures < _RISKY * self.theta * self.lengths).any(axis=0)
         if lost.any():
-            lost[lost] = ~self._definite(np.flatnonzero(lost))
+            lost[lost] = ~self._is_definite(np.flatnonzero(lost))
             self.forget(lost)
 
-    def _definite(self, at):
+    def _is_definite(self, at):
         """Return where ``theta S'S + L D^-1 L'`` has a Cholesky factor.
 
         S holds the steps from the oldest to the newest, D their products with their changes, L
@@ -91,7 +92,7 @@ class QuasiNewton:
         factor = np.concatenate((steps, products), axis=2)
         matrix = factor @ factor.swapaxes(1, 2)
         matrix[:, _PLACES, _PLACES] += missing
-        return _definite(matrix)
+        return _have_factors(matrix)
 
     def times(self, vector):
         """Return the products of the inverse matrices with vectors, shape (p, n)."""
@@ -145,7 +146,7 @@ class QuasiNewton:
         return target
 
 
-def _definite(matrices):
+def _have_factors(matrices):
     """Return which symmetric matrices have a Cholesky factor."""
     try:
         np.linalg.cholesky(matrices)
@@ -153,7 +154,7 @@ def _definite(matrices):
         if len(matrices) == 1:
             return np.zeros(1, dtype=bool)
         parts = np.array_split(matrices, min(len(matrices), 8))
-        return np.concatenate([_definite(part) for part in parts])
+        return np.concatenate([_have_factors(part) for part in parts])
     return np.ones(len(matrices), dtype=bool)
 
 

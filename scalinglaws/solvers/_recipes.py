@@ -116,8 +116,6 @@ SCIPY_GRADIENTS = {"analytic": True, "default": None, "3-point": "3-point"}
 MOST_ALONE = 3
 # SciPy's options that recipes do not set.
 _LBFGSB = {"ftol": 2.2204460492503131e-09, "gtol": 1e-5, "maxiter": 15000}
-# Up to so many starts SciPy is quicker.
-MOST_ALONE = 3
 # Points that are evaluated at a time.
 _BLOCK = 20000
 

@@ -68,11 +68,8 @@ class ScaledObjective:
         problem, divisor = self._of(rows)
         with np.errstate(all="ignore"):
             theta = self.to_theta(vectors)
-            value = [
-                problem.value(theta[chunk], chunk) for chunk in chunks(len(theta), len(problem.x))
-            ]
-        value = np.concatenate(value)
-        return np.where(np.isfinite(value), value / divisor, _HUGE)
+            value = in_chunks(problem.value, theta, len(problem.x)) / divisor
+        return np.where(np.isfinite(value), value, _HUGE)
 
     def value_and_gradient(self, vectors, rows):
         """Scaled objective and its gradient.
@@ -100,12 +97,13 @@ class ScaledObjective:
         problem, divisor = self._of(rows)
         with np.errstate(all="ignore"):
             theta = self.to_theta(vectors)
-            parts = [
-                _first_order(problem, self._features, theta[chunk], chunk)
-                for chunk in chunks(len(theta), len(problem.x))
-            ]
-            value, gradient = (np.concatenate(part) for part in zip(*parts, strict=True))
-            value = np.where(np.isfinite(value), value / divisor, _HUGE)
+            value, gradient = in_chunks(
+                lambda part, chosen: _first_order(problem, self._features, part, chosen),
+                theta,
+                len(problem.x),
+            )
+            value = value / divisor
+            value = np.where(np.isfinite(value), value, _HUGE)
             return value, self._pulled(gradient / divisor[:, None], vectors)
 
     def _pulled(self, gradient, vectors):
@@ -164,10 +162,31 @@ def _restricted_objective(objective, rows):
     return objective
 
 
-def chunks(n, n_runs):
-    """Slices of points whose evaluation fits into the cache of a processor."""
+def in_chunks(function, points, n_runs):
+    """Evaluate a function of points as many at a time as fit into the cache of a processor.
+
+    Parameters
+    ----------
+    function : callable
+        ``function(points, chosen)`` for a slice of the points returns an array, or a tuple of
+        arrays, with one row for each.
+    points : ndarray of shape (n, p)
+    n_runs : int
+        How many numbers one point makes.
+
+    Returns
+    -------
+    ndarray or tuple of ndarray
+        What one call with all points would return.
+    """
     size = max(1, _CHUNK // n_runs)
-    return [slice(first, first + size) for first in range(0, n, size)]
+    if len(points) <= size:
+        return function(points, slice(0, len(points)))
+    chunks = [slice(first, first + size) for first in range(0, len(points), size)]
+    parts = [function(points[chunk], chunk) for chunk in chunks]
+    if isinstance(parts[0], tuple):
+        return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+    return np.concatenate(parts)
 
 
 def _first_order(problem, features, theta, rows):
@@ -184,7 +203,9 @@ def _first_order(problem, features, theta, rows):
     if problem.on == "log":
         force = force / f
     if len(weight) == 1:
-        return value @ weight[0], _gradient(problem.law, terms, features, force, weight[0])
+        # Not a product of BLAS, whose threads would cost more than they bring.
+        value = np.einsum("ij,j->i", value, weight[0])
+        return value, _gradient(problem.law, terms, features, force, weight[0])
     force = weight * force
     value = np.einsum("ij,ij->i", weight, value)
     return value, _gradient(problem.law, terms, features, force, np.ones(len(problem.x)))
@@ -196,7 +217,7 @@ def _gradient(law, terms, features, force, weight):
         return law.moments(terms, features, weight * force, np.zeros_like(force))[0]
     (_, P, Q, _), (_, _, size, data, _) = terms, features
     full = np.zeros((len(force), 6))
-    full[:, 0] = force @ weight
+    full[:, 0] = np.einsum("ij,j->i", force, weight)
     full[:, [1, 3]] = (force * P) @ (weight[:, None] * size[:, :2])
     if law.data_term:
         full[:, [2, 4]] = (force * Q) @ (weight[:, None] * data[:, :2])

@@ -64,10 +64,14 @@ class Study:
         Raises
         ------
         ValueError
-            If the study has no experiment of such a number.
+            If `numbers` is no list or an empty one, or the study has no experiment of a number.
         """
         if numbers is None:
             return self.experiments
+        if isinstance(numbers, int | str) or not len(numbers):
+            raise ValueError(
+                f"experiments must be a list of numbers, got {numbers!r}; leave it out to run all."
+            )
         known = {experiment.number: experiment for experiment in self.experiments}
         unknown = [number for number in numbers if number not in known]
         if unknown:

@@ -20,6 +20,8 @@ from ..exceptions import DataQualityWarning
 from ._compare import COLUMNS
 
 STUDIES = ("besiroglu2024", "czech2026", "li2025")
+# What is recorded of a finished experiment.
+_RECORDED = ("number", "comparison", "files", "seconds")
 _log = logging.getLogger(__name__)
 
 
@@ -77,9 +79,9 @@ def reproduce(
     experiments : list of int, optional
         Numbers of the experiments; all by default.
     out : str or path-like, optional
-        Folder for the tables (CSV), the figures (PNG) and ``comparison.csv``. Experiments that an
-        earlier run with this version finished there are not repeated. Without it nothing is
-        written, and nothing drawn.
+        Folder for the tables (CSV), the figures (PNG) and ``comparison.csv``, one for each study.
+        Experiments that an earlier run with this version finished there are not repeated. Without
+        it nothing is written, and nothing drawn.
     quick : bool, default=False
         A part of every experiment, in seconds, without figures.
     n_jobs : int, optional
@@ -96,7 +98,8 @@ def reproduce(
     Raises
     ------
     ValueError
-        If the study or the experiment is unknown.
+        If the study or the experiment is unknown, or a quick run would overwrite what a full run
+        left in `out`.
 
     Examples
     --------
@@ -110,20 +113,21 @@ def reproduce(
     if out is not None:
         out = Path(out)
         out.mkdir(parents=True, exist_ok=True)
+        _keep_full(out, study, quick)
     done = {e.number: _finished(out, e, quick) for e in chosen if not force and out is not None}
     done = {number: found for number, found in done.items() if found is not None}
     waiting = sorted((e for e in chosen if e.number not in done), key=lambda e: -e.cost)
-    tasks = (delayed(_perform)(study.name, e.number, out, quick) for e in waiting)
+    tasks = (delayed(_perform)(e, out, quick) for e in waiting)
     with reporting(progress, len(chosen), f"reproducing {study.name}") as report:
         report(len(done))
         run = Parallel(n_jobs=n_jobs, return_as="generator_unordered")(tasks)
         for found in run:
             done[found["number"]] = found
             report(len(done))
-    return _assemble(chosen, done, out)
+    return _assemble(study, chosen, done, out, quick)
 
 
-def _assemble(chosen, done, out):
+def _assemble(study, chosen, done, out, quick):
     found = [(experiment, done[experiment.number]) for experiment in chosen]
     rows = [
         {"experiment": experiment.name} | row
@@ -135,7 +139,8 @@ def _assemble(chosen, done, out):
     if out is not None:
         files = [out / name for name in files]
         with replacing(out / "comparison.csv") as part:
-            _everything(comparison, out).to_csv(part, index=False)
+            others = _of_others(study, comparison, out, quick)
+            _in_order(study, [others, comparison]).to_csv(part, index=False)
         files.append(out / "comparison.csv")
     return Reproduction(
         comparison=comparison,
@@ -147,22 +152,41 @@ def _assemble(chosen, done, out):
     )
 
 
-def _everything(comparison, out):
-    """Return the comparison with the rows that earlier runs left of what was not run now."""
+def _of_others(study, comparison, out, quick):
+    """Return the rows of ``comparison.csv`` that earlier runs left of other experiments.
+
+    Rows of a run of another version or extent are left out.
+    """
     path = out / "comparison.csv"
     if not path.exists():
-        return comparison
+        return pd.DataFrame(columns=["experiment", *COLUMNS])
     words = {"where": str, "note": str}
-    earlier = pd.read_csv(path, dtype=words).fillna(dict.fromkeys(words, ""))
-    others = earlier[~earlier["experiment"].isin(comparison["experiment"])]
-    return pd.concat((others, comparison), ignore_index=True) if len(others) else comparison
+    earlier = pd.read_csv(path, dtype=words)
+    records = {e.name: _record(out, e) for e in study.experiments}
+    old = [name for name, record in records.items() if record and not _is_same(record, quick)]
+    gone = earlier["experiment"].isin([*comparison["experiment"], *old])
+    return earlier[~gone].fillna(dict.fromkeys(words, ""))
 
 
-def _perform(study, number, out, quick):
+def _in_order(study, tables):
+    """Return the rows of all tables in the order of the experiments."""
+    tables = [table for table in tables if len(table)] or tables[:1]
+    place = {e.name: k for k, e in enumerate(study.experiments)}
+    return pd.concat(tables).sort_values(
+        "experiment", key=lambda names: names.map(place), kind="stable"
+    )
+
+
+def _perform(experiment, out, quick):
     """Run one experiment on one thread and write what it gave; the record is written last."""
-    (experiment,) = load_study(study).select([number])
     started = time.perf_counter()
-    result = {"number": number, "tables": {}, "comparison": [], "files": [], "missing": ""}
+    result = {
+        "number": experiment.number,
+        "tables": {},
+        "comparison": [],
+        "files": [],
+        "missing": "",
+    }
     with threadpool_limits(1), warnings.catch_warnings():
         # The studies fit what is known to be faulty; what came of it is in the tables.
         for category in (ConvergenceWarning, DataQualityWarning):
@@ -170,17 +194,22 @@ def _perform(study, number, out, quick):
         try:
             result["tables"] = experiment.run(quick=quick)
         except OSError as error:
-            result["missing"] = str(error)
+            result["missing"] = str(error) or type(error).__name__
         else:
             result["comparison"] = experiment.compare(result["tables"])
             gaps = [table.attrs.get("missing") for table in result["tables"].values()]
             result["missing"] = "; ".join(gap for gap in gaps if gap)
             if out is not None:
+                earlier = _record(out, experiment) or {}
+                # From here on the files are no longer those of the earlier record.
+                _record_path(out, experiment).unlink(missing_ok=True)
                 result["files"] = _write(experiment, result["tables"], out, figures=not quick)
     result["seconds"] = round(time.perf_counter() - started, 2)
     if out is not None and not result["missing"]:
-        record = {key: result[key] for key in ("number", "comparison", "files", "seconds")}
-        with replacing(out / f"{experiment.label}.json") as part:
+        for name in set(earlier.get("files", ())) - set(result["files"]):
+            (out / Path(name).name).unlink(missing_ok=True)
+        record = {key: result[key] for key in _RECORDED}
+        with replacing(_record_path(out, experiment)) as part:
             part.write_text(json.dumps(_identity(quick) | record, indent=1) + "\n", "utf-8")
     _log.info("%s: %.1f s", experiment.label, result["seconds"])
     return result
@@ -213,17 +242,41 @@ def _identity(quick):
     return {"scalinglaws": __version__, "quick": quick}
 
 
+def _is_same(record, quick):
+    return all(record.get(key) == value for key, value in _identity(quick).items())
+
+
+def _record_path(out, experiment):
+    return out / f"{experiment.label}.json"
+
+
+def _record(out, experiment):
+    """Return what an earlier run recorded when it had finished an experiment, or None."""
+    try:
+        record = json.loads(_record_path(out, experiment).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(record, dict) and set(_RECORDED) <= set(record)
+    return record if whole else None
+
+
+def _keep_full(out, study, quick):
+    """Raise where a quick run would take the place of a full one."""
+    for experiment in study.experiments if quick else ():
+        record = _record(out, experiment)
+        if record and not record.get("quick"):
+            raise ValueError(
+                f"{out} holds a full run of {experiment.name}, which a quick run would overwrite: "
+                "give the quick run a folder of its own."
+            )
+
+
 def _finished(out, experiment, quick):
     """Return what an earlier run with the same settings left, or None."""
-    path = out / f"{experiment.label}.json"
-    if not path.exists():
+    record = _record(out, experiment)
+    if record is None or not _is_same(record, quick):
         return None
-    try:
-        record = json.loads(path.read_text("utf-8"))
-    except ValueError:
-        return None
-    same = all(record.get(key) == value for key, value in _identity(quick).items())
-    if not same or not all((out / name).exists() for name in record["files"]):
+    if not all((out / name).exists() for name in record["files"]):
         return None
     tables = {
         name[3:-4]: pd.read_csv(out / name) for name in record["files"] if name.endswith(".csv")

@@ -68,9 +68,9 @@ def test_li2025_file_with_huge_integers(upstream):
         ("runs.tsv", CSV.replace(",", "\t")),
         ("runs.txt", CSV),
         ("crlf.csv", CSV.replace("\n", "\r\n")),
-        ("runs.csv.gz", gzip.compress(CSV.encode())),
+        ("runs.csv.gz", gzip.compress(CSV.encode(), mtime=0)),
         ("runs.jsonl", "\n".join(map(json.dumps, ROWS)) + "\n\n"),
-        ("runs.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode())),
+        ("runs.jsonl.gz", gzip.compress("\n".join(map(json.dumps, ROWS)).encode(), mtime=0)),
         ("runs.json", json.dumps(ROWS)),
     ],
 )
@@ -173,7 +173,7 @@ def test_missing_file_and_folder(tmp_path):
     [
         ("a.csv", b"", "is empty"),
         ("a.csv", " \n\n", "is empty"),
-        ("a.csv.gz", gzip.compress(b""), "is empty"),
+        ("a.csv.gz", gzip.compress(b"", mtime=0), "is empty"),
         ("a.csv", "N,D,loss\n", "has a header but no rows"),
         ("a.json", "[]", "has a header but no rows"),
         ("a.csv", bytes(range(256)), "not text in UTF-8"),

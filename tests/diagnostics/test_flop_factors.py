@@ -43,6 +43,12 @@ def test_factors_that_were_put_in(sweep, fit):
     unnamed = flop_factors(fit, sweep[["N", "D"]], sweep["loss"])
     np.testing.assert_allclose(unnamed.table["budget"], BUDGETS)
     np.testing.assert_allclose(unnamed.table["factor"], 6.0)
+    # Names stand in the order of their compute.
+    names = sweep["budget"].map(
+        dict(zip(BUDGETS, ("tiny", "small", "medium", "large"), strict=True))
+    )
+    named = flop_factors(fit, sweep[["N", "D"]], sweep["loss"], budget=names)
+    assert named.table["budget"].tolist() == ["tiny", "small", "medium", "large"]
 
 
 def test_noise_gives_the_least_squares_factor_and_its_error():

@@ -1,6 +1,7 @@
 """Running a study: resumed, forced, without data, in parallel."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,6 @@ from scalinglaws.studies import (
     STUDIES,
     Experiment,
     Study,
-    _reproduce,
     compare_values,
     load_study,
     reproduce,
@@ -27,7 +27,7 @@ def _draw(tables):
 
 
 @pytest.fixture
-def study(monkeypatch):
+def study():
     """Return a study of two experiments, and the list of what was run."""
     ran = []
 
@@ -53,7 +53,6 @@ def study(monkeypatch):
             Experiment(12, "third", "Three", run, differs, _draw, cost=9.0),
         ),
     )
-    monkeypatch.setattr(_reproduce, "load_study", lambda name: made)
     return made, ran
 
 
@@ -71,11 +70,70 @@ def test_files_are_written_and_finished_experiments_kept(study, tmp_path):
         again.tables["first"]["numbers"].fillna({"name": ""}), first.tables["first"]["numbers"]
     )
     reproduce(made, [1], out=tmp_path, force=True)
+    assert ran == [False, False]
+
+
+def test_a_quick_run_does_not_overwrite_a_full_one(study, tmp_path):
+    """A full run replaces a quick one, and leaves nothing of others in the comparison."""
+    made, ran = study
+    reproduce(made, [1, 12], out=tmp_path, quick=True)
+    reproduce(made, [1], out=tmp_path)
+    assert ran == [True, True, False]
+    assert pd.read_csv(tmp_path / "comparison.csv")["experiment"].tolist() == ["first"]
+    with pytest.raises(ValueError, match="holds a full run of first, which a quick run would"):
+        reproduce(made, [12], out=tmp_path, quick=True, force=True)
+    assert ran == [True, True, False]
+
+
+def test_an_interrupted_run_leaves_no_record_of_files_that_changed(study, tmp_path):
+    """Tables of a full run are not taken for those of the quick run before it."""
+    made, _ = study
+
+    def stopped(tables):
+        raise KeyboardInterrupt
+
     reproduce(made, [1], out=tmp_path, quick=True)
-    assert ran == [False, False, True]
+    broken = replace(made.experiments[0], draw=stopped)
+    with pytest.raises(KeyboardInterrupt):
+        reproduce(replace(made, experiments=(broken,)), out=tmp_path)
+    assert (tmp_path / "01_numbers.csv").exists() and not (tmp_path / "01_first.json").exists()
+    assert reproduce(made, [1], out=tmp_path, quick=True).kept == ()
 
 
-@pytest.mark.parametrize("damage", ["version", "file", "record"])
+def test_files_that_an_experiment_no_longer_writes_are_removed(study, tmp_path):
+    made, _ = study
+    reproduce(made, out=tmp_path)
+    (first, *_) = made.experiments
+    renamed = replace(first, run=lambda quick=False: {"new": first.run()["numbers"]},
+                      compare=lambda tables: [], draw=lambda tables: {})  # fmt: skip
+    (tmp_path / "01_mine.csv").write_text("x")
+    reproduce(replace(made, experiments=(renamed,)), out=tmp_path, force=True)
+    assert {path.name for path in tmp_path.glob("01_*")} == {
+        "01_new.csv", "01_mine.csv", "01_first.json",
+    }  # fmt: skip
+    assert (tmp_path / "12_numbers.csv").exists()
+
+
+def test_kept_tables_have_every_digit(study, tmp_path):
+    made, _ = study
+    values = np.random.default_rng(0).lognormal(0, 20, 400)
+    own = replace(made.experiments[0], run=lambda quick=False: {
+        "numbers": pd.DataFrame({"x": values})
+    }, compare=lambda tables: [])  # fmt: skip
+    made = replace(made, experiments=(own,))
+    reproduce(made, out=tmp_path)
+    again = reproduce(made, out=tmp_path)
+    assert again.kept == ("first",)
+    np.testing.assert_allclose(again.tables["first"]["numbers"]["x"], values, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_experiments_can_be_sent_to_processes(name):
+    for experiment in load_study(name).experiments:
+        assert pickle.loads(pickle.dumps(experiment)) == experiment
+
+
+@pytest.mark.parametrize("damage", ["version", "file", "record", "list", "key"])
 def test_what_is_not_certainly_finished_is_repeated(study, tmp_path, damage):
     made, ran = study
     reproduce(made, [1], out=tmp_path)
@@ -84,6 +142,11 @@ def test_what_is_not_certainly_finished_is_repeated(study, tmp_path, damage):
         record.write_text(json.dumps(json.loads(record.read_text()) | {"scalinglaws": "0"}))
     elif damage == "file":
         (tmp_path / "01_numbers.png").unlink()
+    elif damage == "list":
+        record.write_text("[]")
+    elif damage == "key":
+        known = json.loads(record.read_text())
+        record.write_text(json.dumps({key: known[key] for key in ("scalinglaws", "quick")}))
     else:
         record.write_text(record.read_text()[:40])
     assert reproduce(made, [1], out=tmp_path).met and len(ran) == 2
@@ -99,13 +162,24 @@ def test_missing_data_and_differences_are_reported(study, tmp_path):
     assert result.comparison["experiment"].tolist() == ["first", "third"]
     assert seen[-1] == (3, 3)
     assert not (tmp_path / "02_second.json").exists()
-    # Rows of experiments that are not run again stay in the file.
-    reproduce(made, [1], out=tmp_path, force=True)
-    kept = pd.read_csv(tmp_path / "comparison.csv")
-    assert sorted(kept["experiment"]) == ["first", "third"]
+    # Rows of experiments that are not run again stay in the file, in the order of the study.
+    for numbers in ([1], [12], [2]):
+        reproduce(made, numbers, out=tmp_path, force=True)
+        kept = pd.read_csv(tmp_path / "comparison.csv")
+        assert kept["experiment"].tolist() == ["first", "third"]
 
 
-def test_a_part_that_is_missing_is_said_and_not_recorded_as_finished(study, tmp_path, monkeypatch):
+def test_an_error_without_words_is_missing_data_too(study, tmp_path):
+    def run(quick=False):
+        raise OSError
+
+    made = replace(study[0], experiments=(replace(study[0].experiments[0], run=run),))
+    result = reproduce(made, out=tmp_path)
+    assert result.missing == {"first": "OSError"} and not result.met
+    assert [path.name for path in tmp_path.iterdir()] == ["comparison.csv"]
+
+
+def test_a_part_that_is_missing_is_said_and_not_recorded_as_finished(study, tmp_path):
     def run(quick=False):
         table = pd.DataFrame({"x": [1.0, 2.0]})
         table.attrs["missing"] = "half of the data"
@@ -113,7 +187,6 @@ def test_a_part_that_is_missing_is_said_and_not_recorded_as_finished(study, tmp_
 
     part = replace(study[0].experiments[0], run=run)
     made = replace(study[0], experiments=(part,))
-    monkeypatch.setattr(_reproduce, "load_study", lambda name: made)
     result = reproduce(made, out=tmp_path)
     assert result.missing == {"first": "half of the data"} and not result.met
     assert (tmp_path / "01_numbers.csv").exists() and not (tmp_path / "01_first.json").exists()
@@ -129,6 +202,9 @@ def test_without_a_folder_nothing_is_written(study, tmp_path, monkeypatch):
 def test_unknown_names_are_refused(study):
     with pytest.raises(ValueError, match=r"made has no experiment 7; it has 1 \(first\), 2"):
         reproduce(study[0], [7])
+    for numbers in (1, [], "1"):
+        with pytest.raises(ValueError, match="experiments must be a list of numbers, got"):
+            reproduce(study[0], numbers)
 
 
 def test_unknown_study():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from ... import VPNLS, ChinchillaApproach2, ChinchillaApproach3
 from ...datasets import make_isoflop
@@ -192,8 +193,8 @@ def _cells(fits):
 
 def _wide(fits):
     keys = ["noise", "n_budgets", "n_points", "repeat"]
-    wide = fits.pivot_table(index=keys, columns="method", values="a_error_percent", dropna=False)
-    wide = wide.dropna(how="all")[list(fits["method"].unique())].round(9)
+    wide = fits.pivot(index=keys, columns="method", values="a_error_percent")
+    wide = wide[list(fits["method"].unique())].round(9)
     return wide.rename_axis(columns=None).reset_index()
 
 
@@ -223,6 +224,7 @@ def compare_exponent_inference(tables):
     )  # fmt: skip
     for name in known.loc[others, "method"]:
         rules = {column: _RULES[name][column] for column in columns if column in _RULES[name]}
+        rules["failed"] = ("absolute", 0)
         rows += compare_tables(
             summary, known[known["method"] == name], ["method"], rules, quantity=name, note=_THEIRS
         )
@@ -354,7 +356,8 @@ def draw_exponent_inference(tables):
             surface, np.geomspace(1e17, 1e21, 4), 16, GRIDS["L"], drift=_DRIFT, noise=sd,
             random_state=_SEED,
         )  # fmt: skip
-        fit = METHODS["Approach 2"].fit(runs[["N", "D"]], runs["loss"], budget=runs["budget"])
+        fit = clone(METHODS["Approach 2"])
+        fit.fit(runs[["N", "D"]], runs["loss"], budget=runs["budget"])
         IsoFLOPDisplay.from_estimator(
             fit, runs[["N", "D"]], runs["loss"], truth=surface, name=f"noise {sd:g} nats", ax=ax
         )
