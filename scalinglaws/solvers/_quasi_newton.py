@@ -133,16 +133,19 @@ class QuasiNewton:
         if box.none:
             return target
         held = box.held(x, gradient)
-        direction = np.where(held, 0.0, -gradient)
-        first = box.reach(x, direction).min(axis=0)
-        # By Cauchy and Schwarz, the minimiser along the gradient is not beyond this.
-        bound = -(gradient * step).sum(axis=0) / (direction * direction).sum(axis=0)
-        inside = (box.clip(target) == target).all(axis=0)
-        near = np.flatnonzero(chosen & ~(inside & (first > bound) & ~held.any(axis=0)))
-        if len(near):
-            tables = (table.take(near, axis=1) for table in (x, gradient, step, held))
-            theta, n_pairs = self.theta[near], self.n_pairs[near]
-            target[:, near] = _constrained(box, *tables, self.matrix(near), theta, n_pairs)
+        free = _unhindered(box, x, gradient, held, step) & ~held.any(axis=0)
+        near = np.flatnonzero(chosen & ~free)
+        if not len(near):
+            return target
+        x, gradient, held = (table.take(near, axis=1) for table in (x, gradient, held))
+        inverse, step = _fixed(self.matrix(near), step.take(near, axis=1), held, np.zeros_like(x))
+        ends, theta, n_pairs = x + step, self.theta[near], self.n_pairs[near]
+        hindered = np.flatnonzero(~_unhindered(box, x, gradient, held, step))
+        if len(hindered):
+            tables = (x, gradient, held, step, inverse, theta, n_pairs)
+            tables = (table.take(hindered, axis=-1) for table in tables)
+            ends[:, hindered] = _constrained(box, *tables)
+        target[:, near] = ends
         return target
 
 
@@ -158,9 +161,21 @@ def _have_factors(matrices):
     return np.ones(len(matrices), dtype=bool)
 
 
-def _constrained(box, x, gradient, step, held, inverse, theta, n_pairs):
+def _unhindered(box, x, gradient, held, step):
+    """Return where no bound is met on the way to the Cauchy point, nor by the step itself.
+
+    Where variables are held at their bounds, the step must be that of the free ones.
+    """
+    direction = np.where(held, 0.0, -gradient)
+    first = box.reach(x, direction).min(axis=0)
+    # By Cauchy and Schwarz, the minimiser along the gradient is not beyond this.
+    bound = -(gradient * step).sum(axis=0) / (direction * direction).sum(axis=0)
+    target = x + step
+    return (first > bound) & (box.clip(target) == target).all(axis=0)
+
+
+def _constrained(box, x, gradient, held, step, inverse, theta, n_pairs):
     """Minimise the model over the variables that are free at the Cauchy point, and project."""
-    inverse, step = _fixed(inverse, step, held, np.zeros_like(x))
     cauchy, hit = _cauchy(box, x, gradient, held, inverse, theta)
     inverse, step = _fixed(inverse, step, hit, cauchy - x)
     fixed, free = held | hit, x + step

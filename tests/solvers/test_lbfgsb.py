@@ -81,6 +81,18 @@ class TestSteps:
         assert (ours.x[:, 1] == 1.5).all()
         assert [ENDINGS[k] for k in ours.ending] == ["gradient"] * 2
 
+    @pytest.mark.parametrize("limits", [(-1e6, 1e6), (-1e6, np.inf)])
+    def test_first_step_is_no_longer_than_the_gradient(self, limits):
+        """A flat slope within wide bounds: without them, the first search would go on."""
+
+        def flat(x):
+            return 1e-3 * (np.cosh(0.1 * x) - 0.4 * x).sum(), 1e-3 * (0.1 * np.sinh(0.1 * x) - 0.4)
+
+        starts = np.random.default_rng(2).uniform(-5.0, 5.0, (10, 2))
+        ours, theirs = _both(flat, starts, np.tile(limits, (2, 1)), gtol=1e-6)
+        assert ours.n_evaluations.tolist() == theirs[:, 1].tolist()
+        assert ours.x == pytest.approx(theirs[:, 4:], rel=1e-6)
+
     def test_values_that_overflow_are_walls(self):
         def walled(x):
             if (x > 1.5).any():
@@ -182,16 +194,17 @@ def _scipys(problem, name, rows, options):
 class TestObjectives:
     """The objectives that papers minimised."""
 
+    def test_the_same_iterations_before_rounding_matters(self, sweeps):
+        arguments = sweeps["log"], "czech2026-lse", np.arange(16), {"ftol": 1e-6}
+        ours, (value, n_iter) = _ours(*arguments), _scipys(*arguments)
+        assert n_iter.mean() > 40
+        assert (ours.n_iter == n_iter).mean() >= 0.8
+        assert np.median(np.abs(ours.value / value - 1)) < 1e-6
+
     @pytest.mark.parametrize("on", ["log", "loss"])
     def test_logarithms(self, sweeps, on):
-        arguments = sweeps[on], "czech2026-lse", np.arange(16)
-        early = {"ftol": 1e-6}
-        ours, (value, n_iter) = _ours(*arguments, early), _scipys(*arguments, early)
-        assert (ours.n_iter == n_iter).mean() >= 0.8
-        assert np.median(np.abs(ours.value / value - 1)) < 1e-8
-        # To the last digit: rounding decides how many steps that takes, and on which side it ends.
-        late = {}
-        ours, (value, n_iter) = _ours(*arguments, late), _scipys(*arguments, late)
+        arguments = sweeps[on], "czech2026-lse", np.arange(16), {}
+        ours, (value, n_iter) = _ours(*arguments), _scipys(*arguments)
         assert np.median(ours.n_iter / n_iter) == pytest.approx(1.0, abs=0.1)
         assert ours.value == pytest.approx(value, rel=1e-6)
 
@@ -201,6 +214,30 @@ class TestObjectives:
         ours, (value, n_iter) = _ours(*arguments), _scipys(*arguments)
         assert np.median(ours.value / value) == pytest.approx(1.0, rel=1e-6)
         assert np.median(ours.n_iter / n_iter) == pytest.approx(1.0, abs=0.15)
+
+    def test_first_step_to_the_last_digit(self, sweeps):
+        """With gradients from 1e-3 to 1e13 the Cauchy point is what rounding leaves of it."""
+        problem, recipe = sweeps["loss"], RECIPES["czech2026"]
+        objective = ScaledObjective(problem, recipe)
+        start = objective.to_vectors(make_starts(problem, "random", np.random.default_rng(0))[0])
+        options, bounds = recipe.options | {"maxiter": 1}, objective.bounds
+        ours = minimise_lbfgsb(objective.value_and_gradient, start, bounds, **options)
+        first = objective.value_and_gradient(start, np.arange(24))
+        for row, vector in enumerate(start):
+            one = ScalarObjective(objective, row)
+
+            def function(x, one=one, row=row, vector=vector):
+                # The very gradient that the batch has.
+                return (
+                    (first[0][row], first[1][row])
+                    if np.array_equal(x, vector)
+                    else one.value_and_gradient(x)
+                )
+
+            theirs = minimize(
+                function, vector, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+            )
+            assert ours.x[row] == pytest.approx(theirs.x, rel=1e-9)
 
     def test_order_and_company_do_not_matter(self, sweeps):
         problem, rows = sweeps["log"], np.arange(24)
@@ -278,7 +315,7 @@ class TestDifferences:
     """Gradients by differences equal SciPy's to the last digit but one."""
 
     @pytest.mark.parametrize("scheme", ["default", "3-point"])
-    @pytest.mark.parametrize("limits", [None, (-1.0, 1.0), (-np.inf, 0.5)])
+    @pytest.mark.parametrize("limits", [None, (-1.0, 1.0), (-np.inf, 0.5), (0.2, 0.2 + 1e-5)])
     def test_those_of_scipy(self, scheme, limits):
         x = np.random.default_rng(0).uniform(-1.0, 0.5, (12, 4))
         # At bounds, and closer to them than a step.
@@ -288,6 +325,9 @@ class TestDifferences:
         if limits == (-1.0, 1.0):
             x = np.clip(x, -1.0, 1.0)
             x[6], x[7, 2] = 1.0, 1.0 - 1e-9
+        if limits is not None and limits[0] == 0.2:
+            # No room for a whole central difference.
+            x = 0.2 + 1e-5 * np.random.default_rng(1).uniform(size=x.shape)
         ours = differences(
             lambda points: np.array([rosen(point) for point in points]),
             x, np.array([rosen(point) for point in x]), scheme, bounds,

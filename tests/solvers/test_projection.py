@@ -49,6 +49,36 @@ def test_grid_equals_one_by_one():
         assert (pruned[row][near] == rss[row][near]).all()
 
 
+def test_pruning_never_drops_the_best_cell():
+    """Losses whose levels would be negative: most cells are at a bound, the best one too."""
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=(2, 12))
+    exponents = np.linspace(0.05, 0.95, 6)
+    size, data = np.exp(-np.outer(exponents, x)), np.exp(-np.outer(exponents, z))
+    y = 0.5 + rng.normal(size=(200, 1)) * np.exp(-0.4 * x) + rng.normal(size=(200, 12))
+    weight = np.ones((1, 12))
+    full = grid_levels(size, data, y, weight)[1].reshape(200, -1)
+    pruned = grid_levels(size, data, y, weight, prune=1.0)[1].reshape(200, -1)
+    assert np.isinf(pruned).any()
+    assert (full.argmin(axis=1) == pruned.argmin(axis=1)).all()
+
+
+def test_shared_weights_and_many_losses():
+    """Weights of one row serve all replicates, and equal a row for each."""
+    rng = np.random.default_rng(5)
+    x, z = rng.normal(size=(2, 30))
+    exponents = np.linspace(0.05, 0.95, 5)
+    size, data = np.exp(-np.outer(exponents, x)), np.exp(-np.outer(exponents, z))
+    y = 1.8 + np.exp(-0.3 * x) + np.exp(-0.4 * z) + 0.3 * rng.normal(size=(3, 30))
+    for weight in (rng.uniform(0.5, 2.0, (1, 30)), rng.uniform(0.5, 2.0, (3, 30))):
+        levels, rss = grid_levels(size, data, y, weight)
+        for row in range(3):
+            own = weight[[min(row, len(weight) - 1)]]
+            one_levels, one_rss = grid_levels(size, data, y[[row]], own)
+            assert levels[row] == pytest.approx(one_levels[0], rel=1e-9, abs=1e-12)
+            assert rss[row] == pytest.approx(one_rss[0], rel=1e-9)
+
+
 def test_collinear_columns_do_not_crash():
     x = np.linspace(-1, 1, 10)
     column = np.exp(-0.3 * x)

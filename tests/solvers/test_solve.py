@@ -9,12 +9,14 @@ from scalinglaws.objectives import Absolute, Huber, Squared
 from scalinglaws.solvers import (
     PROJECTED,
     SOLVER_NAMES,
+    START_NAMES,
     Problem,
     certificate,
     certify,
     solve,
     solve_projected,
 )
+from scalinglaws.solvers._starts import make_starts
 from scalinglaws.surfaces import ChinchillaSurface
 
 TRUTH = ChinchillaSurface(1.8172, 482.01, 2085.43, 0.3478, 0.3658)
@@ -257,9 +259,6 @@ def test_grid_search_of_li2025_is_reproduced(tables):
 
 
 def test_starts_have_the_published_counts():
-    from scalinglaws.solvers import START_NAMES
-    from scalinglaws.solvers._starts import make_starts
-
     problem = Problem.from_runs("chinchilla", Huber(1e-3), "log", *_runs())
     tied = Problem.from_runs("tied", Huber(1e-3), "log", *_runs())
     counts = {
