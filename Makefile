@@ -35,8 +35,10 @@ reproduce: $(VENV)/.installed-base  ## Run a part of every published study again
 figures: demo  ## Renew the figures of the README from the demo
 	cp demo-output/isoflop.png demo-output/allocation.png docs/_static/
 
+# The tests of the trainer send signals to themselves and start processes: one after another.
 test: $(VENV)/.installed-test  ## Run the tests and the doctests
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/training $(PYTEST_ARGS)
+	$(BIN)/python -m pytest tests/training $(PYTEST_ARGS)
 
 docs: $(VENV)/.installed-docs  ## Build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html

@@ -52,6 +52,14 @@ def _quadratic(x):
     return 0.5 * x @ matrix @ x - x.sum(), matrix @ x - 1.0
 
 
+def _slanted(x):
+    """A narrow valley oblique to the axes: the gradient runs into bounds that the step avoids."""
+    across, along, other = x[0] + x[1] - 1.0, x[0] - x[1] - 1.6, x[2] - 0.2
+    value = 30.0 * across**2 + 0.5 * along**2 + np.cosh(x[:2]).sum() + other**2
+    slopes = 60.0 * across + np.array([along, -along]) + np.sinh(x[:2])
+    return value, np.append(slopes, 2.0 * other)
+
+
 class TestSteps:
     """The same iterations, as long as rounding does not decide."""
 
@@ -73,6 +81,14 @@ class TestSteps:
         ours, theirs = _both(function, starts, bounds, ftol=1e-9)
         assert (ours.n_iter == theirs[:, 0]).mean() >= 0.9
         assert (ours.n_evaluations == theirs[:, 1]).mean() >= 0.9
+
+    def test_bounds_on_the_way_to_the_cauchy_point(self):
+        """The optimum lies in a corner, at (0.9993, -0.0090, 0.2)."""
+        starts = np.random.default_rng(3).uniform(-1.0, 2.0, (60, 3))
+        bounds = [(-1.0, 1.01), (-0.019, 2.0), (-1.0, 1.0)]
+        ours, theirs = _both(_slanted, starts, bounds, ftol=1e-9)
+        same = (ours.n_iter == theirs[:, 0]) & (ours.n_evaluations == theirs[:, 1])
+        assert same.mean() >= 0.97
 
     def test_starts_outside_are_clipped_and_bounds_are_met_exactly(self):
         starts = np.array([[-3.0, 5.0], [9.0, 9.0]])
@@ -328,10 +344,13 @@ class TestDifferences:
         if limits is not None and limits[0] == 0.2:
             # No room for a whole central difference.
             x = 0.2 + 1e-5 * np.random.default_rng(1).uniform(size=x.shape)
-        ours = differences(
-            lambda points: np.array([rosen(point) for point in points]),
-            x, np.array([rosen(point) for point in x]), scheme, bounds,
-        )  # fmt: skip
+        low, high = (-np.inf, np.inf) if limits is None else limits
+
+        def function(points):
+            assert ((points >= low) & (points <= high)).all()
+            return np.array([rosen(point) for point in points])
+
+        ours = differences(function, x, function(x), scheme, bounds)
         jac = None if scheme == "default" else scheme
         options = {"gtol": np.inf}
         for row, point in zip(ours, x, strict=True):

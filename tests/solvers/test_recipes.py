@@ -5,6 +5,7 @@ import pytest
 
 from scalinglaws.objectives import Absolute, Huber, Squared
 from scalinglaws.solvers import PROJECTED, Problem, _scaled_objective, solve, solve_projected
+from scalinglaws.solvers._projection import grid_levels
 from scalinglaws.solvers._recipes import Recipe
 from scalinglaws.solvers._starts import make_starts
 from scalinglaws.surfaces import ChinchillaSurface
@@ -135,6 +136,18 @@ class TestReplicates:
             assert together.value[row] == pytest.approx(own.value[0], rel=1e-8)
         named = {"grid": {""}, "nelder-mead": {"converged"}}
         assert set(together.status) <= named.get(method, {"converged", "abnormal"})
+
+
+def test_best_cell_may_have_a_vanishing_term():
+    """Losses without a data term: whichever cell is best among those with that level at zero."""
+    N, D, _ = _runs(0)
+    noise = 0.05 * np.random.default_rng(0).normal(size=(40, len(N)))
+    losses = 1.8 + 400 * N**-0.34 + noise
+    problem = Problem.from_runs("chinchilla", Squared(), "loss", N, D, losses)
+    exponents = np.linspace(0.05, 0.95, 8)
+    bases = (np.exp(-exponents[:, None] * centred) for centred in (problem.x, problem.z))
+    best = grid_levels(*bases, losses, problem.weight)[1].min(axis=(1, 2))
+    assert solve_projected(problem, "grid", 8).value == pytest.approx(best, rel=1e-9)
 
 
 @pytest.mark.parametrize("law", ["chinchilla", "tied"])
