@@ -38,7 +38,8 @@ def test_recorded_logits_are_reproduced(qk_norm):
     model = Transformer(shape).load_open_lm(weights)
     with torch.no_grad():
         logits = model(torch.from_numpy(saved["tokens"])).numpy()
-    np.testing.assert_allclose(logits, saved[f"logits/{qk_norm}"], rtol=0, atol=1e-6)
+    # Single precision: another processor sums in another order and is off by 2e-6.
+    np.testing.assert_allclose(logits, saved[f"logits/{qk_norm}"], rtol=0, atol=5e-6)
 
 
 def test_the_two_recordings_differ():
