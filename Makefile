@@ -9,7 +9,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 export MPLBACKEND := agg
 export OMP_NUM_THREADS ?= 1
 
-STUDIES := besiroglu2024 czech2026 li2025
+STUDIES := besiroglu2024 czech2026 li2025 porian2024
 EXAMPLES := $(sort $(wildcard examples/plot_*.py))
 
 .DEFAULT_GOAL := help
@@ -35,10 +35,10 @@ reproduce: $(VENV)/.installed-base  ## Run a part of every published study again
 figures: demo  ## Renew the figures of the README from the demo
 	cp demo-output/isoflop.png demo-output/allocation.png docs/_static/
 
-# The tests of the trainer send signals to themselves and start processes: one after another.
+# Some tests send signals to their own process: these one after another.
 test: $(VENV)/.installed-test  ## Run the tests and the doctests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/training $(PYTEST_ARGS)
-	$(BIN)/python -m pytest tests/training $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m "not alone" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m alone tests/training $(PYTEST_ARGS)
 
 docs: $(VENV)/.installed-docs  ## Build the documentation, warnings are errors
 	$(BIN)/python -m sphinx -E -W --keep-going -b html docs docs/_build/html

@@ -25,7 +25,7 @@ _TABLES = ("runs.parquet", "losses.parquet")
 
 def run(quick=False):
     """Return one row per kill, and what the resumed sweep came to."""
-    kills, widths, budgets = (2, (8, 16), 2) if quick else (20, (8, 12, 16, 24, 32, 48), 4)
+    kills, widths, budgets = (2, (8, 16), 1) if quick else (20, (8, 12, 16, 24, 32, 48), 4)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         command = _command(folder, widths, budgets)

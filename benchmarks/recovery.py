@@ -41,7 +41,7 @@ TARGET = 1e-10
 
 def run(quick=False):
     """Return the worst relative error over all five parameters, per method and surface."""
-    widths = np.linspace(0.3, 2.0, 3 if quick else 20)
+    widths = np.linspace(0.3, 2.0, 2 if quick else 20)
     rows = []
     with warnings.catch_warnings():
         # Wide grids of the asymmetric surfaces reach losses that no language model has.

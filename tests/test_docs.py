@@ -24,7 +24,7 @@ from scalinglaws import (
 )
 from scalinglaws.datasets import fetch_besiroglu2024, load_sweep
 from scalinglaws.plotting._units import format_count
-from scalinglaws.studies import besiroglu2024, czech2026, li2025
+from scalinglaws.studies import besiroglu2024, czech2026, li2025, porian2024
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -69,7 +69,7 @@ def test_every_script_of_the_gallery_has_a_page(html):
 @pytest.mark.parametrize(
     "module",
     [scalinglaws, surfaces, datasets, inference, model_selection, diagnostics, plotting, training]
-    + [reporting, studies, besiroglu2024, czech2026, li2025],
+    + [reporting, studies, besiroglu2024, czech2026, li2025, porian2024],
 )
 def test_api_page_lists_every_public_name(module):
     listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))

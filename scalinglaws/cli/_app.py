@@ -307,7 +307,7 @@ def reproduce(
         str,
         typer.Argument(
             metavar="STUDY",
-            help="Name of a study: besiroglu2024, czech2026 or li2025.",
+            help="Name of a study: besiroglu2024, czech2026, li2025 or porian2024.",
             show_default=False,
         ),
     ],

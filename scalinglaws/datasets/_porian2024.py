@@ -1,5 +1,7 @@
 """The IsoFLOP points, optima and fits of Porian et al. 2024."""
 
+from functools import lru_cache
+
 import numpy as np
 import pandas as pd
 
@@ -100,18 +102,11 @@ def fetch_porian2024(
     >>> (frame["experiment"] == "rw/tuned/short/const/standard/val").sum()  # doctest: +SKIP
     121
     """
-    rules = {"isoflops": _points, "optima": _optima, "fits": _fits}
-    choose("subset", subset, tuple(rules))
+    choose("subset", subset, tuple(_RULES))
     check_version(version)
-    parts = []
-    for file in _FILES:
-        name = f"porian2024/upstream/{file}.pickle.xz"
-        summary = read_pickle_xz(locate(name, data_home, download_if_missing))
-        for _, row in summary.iterrows():
-            configuration = {key: str(row[key]) for key in _CONFIGURATION}
-            part = rules[subset](row).assign(file=file, **configuration)
-            parts.append(part.assign(experiment="/".join(configuration.values())))
-    frame = arrange(pd.concat(parts, ignore_index=True))
+    names = [f"porian2024/upstream/{file}.pickle.xz" for file in _FILES]
+    paths = tuple(locate(name, data_home, download_if_missing) for name in names)
+    frame = _tables(paths)[subset].copy()
     source = [registry()[f"porian2024/upstream/{file}.pickle.xz"].url for file in _FILES]
     frame.attrs.update(source=source, notes=[])
     return as_bunch(
@@ -122,6 +117,19 @@ def fetch_porian2024(
         return_X_y=return_X_y,
         as_frame=as_frame,
     )
+
+
+@lru_cache(maxsize=1)
+def _tables(paths):
+    """Return all tables, kept for the next call: reading the files takes seconds."""
+    parts = {subset: [] for subset in _RULES}
+    for file, path in zip(_FILES, paths, strict=True):
+        for _, row in read_pickle_xz(path).iterrows():
+            labels = {key: str(row[key]) for key in _CONFIGURATION}
+            labels = {"file": file} | labels | {"experiment": "/".join(labels.values())}
+            for subset, rule in _RULES.items():
+                parts[subset].append(rule(row).assign(**labels))
+    return {subset: arrange(pd.concat(own, ignore_index=True)) for subset, own in parts.items()}
 
 
 def _points(row):
@@ -160,3 +168,6 @@ def _fits(row):
             record.update(n_exponent_lo=low, n_exponent_hi=high, draws=len(draws))
         records.append(record)
     return pd.DataFrame.from_records(records)
+
+
+_RULES = {"isoflops": _points, "optima": _optima, "fits": _fits}

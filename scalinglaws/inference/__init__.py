@@ -10,6 +10,8 @@ from ._normal_draws import normal_draws
 from ._profile import ProfileResult, profile_likelihood
 from ._replicates import fit_replicates
 from ._residual_test import residual_test
+from ._vertex_noise import vertex_noise
+from ._vertex_noise_result import VertexNoise
 from ._wald_test import wald_test
 
 __all__ = [
@@ -17,6 +19,7 @@ __all__ = [
     "DesignEffect",
     "HypothesisTest",
     "ProfileResult",
+    "VertexNoise",
     "bootstrap",
     "design_effect",
     "fit_replicates",
@@ -27,5 +30,6 @@ __all__ = [
     "profile_likelihood",
     "residual_test",
     "tied_test",
+    "vertex_noise",
     "wald_test",
 ]

@@ -13,7 +13,7 @@ _SAME_SIZE = 1e-6
 _NEAR_SIZE = np.log10(1.01)
 
 # Porian et al. 2024 look for the minimum on this many points per pair of neighbouring sizes.
-_AKIMA_POINTS = 25
+AKIMA_POINTS = 25
 
 
 class Vertices(NamedTuple):
@@ -166,43 +166,49 @@ def akima_vertices(x, loss, group, n_groups):
     read on ``25 (k - 1)`` equally spaced points for k sizes; a minimum on either end of the grid
     is none. Sizes within 1 % count as one, because a spline through two points that close swings
     off (down to a loss of 1e-113 on a published table). Arguments and result as in
-    `parabola_vertices`; the curvature is NaN.
+    `parabola_vertices`; the curvature is NaN. Profiles at the same abscissae, such as draws of one
+    budget, are one batch.
     """
     low, high = sampled_range(x, group, n_groups)
     problem = _too_few(x, group, n_groups)
     place, value = np.full(n_groups, np.nan), np.full(n_groups, np.nan)
-    for j in range(n_groups):
-        if problem[j]:
-            continue
-        knots, lowest = _lowest_per_size(x[group == j], np.log(loss[group == j]))
+    for knots, values, members in _splines(x, np.log(loss), group, problem):
         if len(knots) < 3:
-            problem[j] = f"it has {len(knots)} sizes more than 1 % apart, 3 are needed"
+            why = f"it has {len(knots)} sizes more than 1 % apart, 3 are needed"
+            for j in members:
+                problem[j] = why
             continue
-        grid = np.linspace(knots[0], knots[-1], _AKIMA_POINTS * (len(knots) - 1))
-        curve = Akima1DInterpolator(knots, lowest)(grid)
-        best = int(np.argmin(curve))
-        if curve[best] < lowest.min() - np.ptp(lowest):
-            problem[j] = "its spline swings far below every run"
-        elif best in (0, len(grid) - 1):
-            end = "smallest" if best == 0 else "largest"
-            problem[j] = f"the minimum of its spline is at the {end} value sampled"
-        else:
-            place[j], value[j] = grid[best], np.exp(curve[best])
-    return Vertices(place, value, np.full(n_groups, np.nan), low, high, problem)
+        grid = np.linspace(knots[0], knots[-1], AKIMA_POINTS * (len(knots) - 1))
+        curves = Akima1DInterpolator(knots, values.T)(grid)
+        best = curves.argmin(axis=0)
+        lowest = curves.min(axis=0)
+        swings = lowest < values.min(axis=1) - np.ptp(values, axis=1)
+        for column, j in enumerate(members):
+            if swings[column]:
+                problem[j] = "its spline swings far below every run"
+            elif best[column] in (0, len(grid) - 1):
+                end = "smallest" if best[column] == 0 else "largest"
+                problem[j] = f"the minimum of its spline is at the {end} value sampled"
+        place[members], value[members] = grid[best], np.exp(lowest)
+    return _blank(Vertices(place, value, np.full(n_groups, np.nan), low, high, problem))
 
 
-def fit_line(x, y):
-    """Ordinary least-squares line through points, with the covariance of its coefficients.
+def fit_line(x, y, weight=None):
+    """Least-squares line through points, with the covariance of its coefficients.
 
     Parameters
     ----------
     x, y : ndarray of shape (n_points,)
         At least two points with distinct `x`.
+    weight : ndarray of shape (n_points,), optional
+        Positive weights, such as the inverse variances of `y`; only their ratios matter. Equal by
+        default.
 
     Returns
     -------
     Line
-        The covariance (slope, intercept) is NaN where two points leave no residual.
+        The covariance (slope, intercept), with the variance of a point from the residuals, is NaN
+        where two points leave none.
 
     Examples
     --------
@@ -212,14 +218,15 @@ def fit_line(x, y):
     >>> round(line.slope, 12), round(line.intercept, 12)
     (2.0, 1.0)
     """
-    centre, level = x.mean(), y.mean()
+    weight = np.ones(len(x)) if weight is None else weight / weight.mean()
+    centre, level = weight @ x / len(x), weight @ y / len(x)
     u = x - centre
-    spread = u @ u
-    slope = (u @ (y - level)) / spread
+    spread = weight @ u**2
+    slope = ((weight * u) @ (y - level)) / spread
     covariance = np.full((2, 2), np.nan)
     if len(x) > 2:
         residual = y - level - slope * u
-        variance = residual @ residual / (len(x) - 2)
+        variance = weight @ residual**2 / (len(x) - 2)
         covariance = variance * np.array(
             [[1 / spread, -centre / spread], [-centre / spread, 1 / len(x) + centre**2 / spread]]
         )
@@ -271,10 +278,32 @@ def fit_offset_power(C, loss, exponent=None):
     return 0.0, float(np.exp(line.intercept)), -line.slope
 
 
+def _splines(x, values, group, problem):
+    """Yield abscissae, values (a row per profile) and numbers of the profiles that share them."""
+    order = np.lexsort((values, x, group))
+    x, values, group = x[order], values[order], group[order]
+    ends = np.searchsorted(group, np.arange(len(problem) + 1))
+    close = (np.diff(x) <= _NEAR_SIZE) & (np.diff(group) == 0)
+    crowded = set(group[1:][close].tolist())
+    shared = {}
+    for j, (start, stop) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
+        if problem[j]:
+            continue
+        knots, lowest = x[start:stop], values[start:stop]
+        if j in crowded:
+            knots, lowest = _lowest_per_size(knots, lowest)
+        _, rows, members = shared.setdefault(knots.tobytes(), (knots, [], []))
+        rows.append(lowest)
+        members.append(j)
+    for knots, rows, members in shared.values():
+        yield knots, np.array(rows), np.array(members)
+
+
 def _lowest_per_size(x, values):
-    """Return the lowest value of each size, ascending, with sizes within 1 % taken as one."""
-    order = np.lexsort((values, x))
-    x, values = x[order], values[order]
+    """Return the lowest value of each size, ascending, with sizes within 1 % taken as one.
+
+    Abscissae ascend, and the values of equal ones.
+    """
     knots, lowest = [], []
     start = 0
     while start < len(x):

@@ -19,7 +19,7 @@ from .._progress import reporting
 from ..exceptions import DataQualityWarning
 from ._compare import COLUMNS
 
-STUDIES = ("besiroglu2024", "czech2026", "li2025")
+STUDIES = ("besiroglu2024", "czech2026", "li2025", "porian2024")
 # What is recorded of a finished experiment.
 _RECORDED = ("number", "comparison", "files", "seconds")
 _log = logging.getLogger(__name__)
@@ -178,6 +178,14 @@ def _in_order(study, tables):
 
 
 def _perform(experiment, out, quick):
+    """Run one experiment; an error in it is not one of the user's input."""
+    try:
+        return _run(experiment, out, quick)
+    except ValueError as error:
+        raise RuntimeError(f"experiment {experiment.label} failed: {error}") from error
+
+
+def _run(experiment, out, quick):
     """Run one experiment on one thread and write what it gave; the record is written last."""
     started = time.perf_counter()
     result = {

@@ -17,6 +17,7 @@ from scalinglaws import (
     KaplanLaw,
     PowerLaw,
 )
+from scalinglaws.counting import recount
 from scalinglaws.datasets import fetch_li2025, load_sweep, make_isoflop, read_runs
 from scalinglaws.model_selection import cross_validate_extrapolation
 from scalinglaws.reporting import CATEGORIES, QUESTIONS, Checklist
@@ -231,6 +232,14 @@ def test_published_runs(upstream):
     assert "leaves out 180 of 261 rows" in checklist["exclusions"].answer
     assert "times column N_no_emb: embeddings are counted" in checklist["parameter_counting"].answer
     assert "peak learning rate 0.001 to 0.008 (4 values)" in checklist["hyperparameters"].answer
+
+
+def test_a_recounted_table_says_by_which_rules():
+    runs = recount(load_sweep().frame, "layers", flops="attention", gated=True)
+    checklist = Checklist.from_fit(None, runs=runs)
+    assert "N counts by the rule 'layers'" in checklist["parameter_counting"].answer
+    assert "embeddings are counted" not in checklist["parameter_counting"].answer
+    assert "counting convention 'attention'" in checklist["compute_counting"].answer
 
 
 def test_stated_numbers_are_compared_with_the_data(filled):

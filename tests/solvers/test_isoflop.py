@@ -239,6 +239,35 @@ def test_akima_does_not_swing_between_near_duplicates():
     assert "1 % apart" in three.problem[0]
 
 
+def test_splines_of_a_batch_are_those_of_scipy_one_by_one():
+    from scipy.interpolate import Akima1DInterpolator
+
+    rng = np.random.default_rng(3)
+    sizes = [np.linspace(7, 10, k) + rng.uniform(-0.1, 0.1, k) for k in (5, 9, 5, 7)]
+    # Draws share the sizes of their profile; the third has two sizes within 1 %.
+    sizes[2][3] = sizes[2][2] + 0.002
+    knots = [sizes[j] for j in (0, 1, 0, 2, 3, 1, 2, 0)]
+    losses = [np.exp(1 + 0.05 * (x - 8.6) ** 2 + rng.normal(0, 0.02, len(x))) for x in knots]
+    group = np.repeat(np.arange(8), [len(x) for x in knots])
+    x, loss = np.concatenate(knots), np.concatenate(losses)
+    order = rng.permutation(len(x))
+    found = akima_vertices(x[order], loss[order], group[order], 8)
+    for j, (own, values) in enumerate(zip(knots, losses, strict=True)):
+        if own is sizes[2]:
+            dropped = 2 + int(values[2] < values[3])
+            own, values = np.delete(own, dropped), np.delete(values, dropped)
+        grid = np.linspace(own[0], own[-1], 25 * (len(own) - 1))
+        curve = Akima1DInterpolator(own, np.log(values))(grid)
+        best = int(np.argmin(curve))
+        if best in (0, len(grid) - 1):
+            assert "value sampled" in found.problem[j] and np.isnan(found.x[j])
+        else:
+            assert found.problem[j] == ""
+            assert found.x[j] == pytest.approx(grid[best], rel=1e-12)
+            assert found.loss[j] == pytest.approx(np.exp(curve[best]), rel=1e-12)
+    assert 4 <= sum(not problem for problem in found.problem) <= 8
+
+
 def test_line_has_the_standard_errors_of_least_squares():
     from scipy.stats import linregress
 
@@ -252,6 +281,21 @@ def test_line_has_the_standard_errors_of_least_squares():
         (expected.stderr, expected.intercept_stderr), rel=1e-10
     )
     assert np.isnan(fit_line(x[:2], y[:2]).covariance).all()
+
+
+def test_weighted_line_is_weighted_least_squares():
+    rng = np.random.default_rng(5)
+    x, y, weight = np.linspace(17, 21, 6), rng.normal(size=6), rng.uniform(0.1, 9, 6)
+    line = fit_line(x, y, weight)
+    design = np.column_stack((x, np.ones(6)))
+    inverse = np.linalg.inv(design.T @ (weight[:, None] * design))
+    expected = inverse @ design.T @ (weight * y)
+    assert (line.slope, line.intercept) == pytest.approx(expected, rel=1e-9)
+    residual = y - design @ expected
+    assert line.covariance == pytest.approx(inverse * (weight @ residual**2 / 4), rel=1e-8)
+    scaled, equal = fit_line(x, y, 7 * weight), fit_line(x, y, np.full(6, 3.0))
+    assert scaled.covariance == pytest.approx(line.covariance, rel=1e-12)
+    assert equal.covariance == pytest.approx(fit_line(x, y).covariance, rel=1e-12)
 
 
 def test_offset_power_law():

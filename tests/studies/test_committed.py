@@ -9,7 +9,7 @@ from scalinglaws.studies import compare_tables, load_study
 from scalinglaws.studies._published import published
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"
-STUDIES = ("besiroglu2024", "czech2026", "li2025")
+STUDIES = ("besiroglu2024", "czech2026", "li2025", "porian2024")
 # Their comparison needs rows that are too many to commit, or not ours.
 _NOT_WHOLE = {
     ("czech2026", "exponent_inference"),

@@ -179,6 +179,17 @@ def test_an_error_without_words_is_missing_data_too(study, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["comparison.csv"]
 
 
+def test_an_error_of_an_experiment_is_not_one_of_the_input(study):
+    made, _ = study
+
+    def broken(quick=False):
+        raise ValueError("negative loss")
+
+    broken = Study("made", "", (replace(made.experiments[0], run=broken),))
+    with pytest.raises(RuntimeError, match="experiment 01_first failed: negative loss"):
+        reproduce(broken)
+
+
 def test_a_part_that_is_missing_is_said_and_not_recorded_as_finished(study, tmp_path):
     def run(quick=False):
         table = pd.DataFrame({"x": [1.0, 2.0]})

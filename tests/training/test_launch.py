@@ -13,6 +13,8 @@ from scalinglaws.training import process
 from scalinglaws.training.launch import Job, levels, orphaned, run_local, torchrun
 from scalinglaws.training.process import reap, start, stop
 
+# They signal the process of the tests.
+pytestmark = pytest.mark.alone
 # -S -I: a bare interpreter starts in milliseconds.
 PYTHON = (sys.executable, "-I", "-S")
 # Saves when told to stop.

@@ -1,0 +1,256 @@
+"""Minima of IsoFLOP profiles under noise: medians, spreads, and power laws with intervals."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.stats import chi2
+
+from ..estimators._inference import check_confidence_level
+from ..solvers._isoflop import fit_line
+from ..surfaces._additive import as_positive
+
+_QUANTITIES = ("N", "D", "D/N")
+# A scatter of the minima less probable than this is said.
+_IMPROBABLE = 0.01
+
+
+class VertexNoise:
+    """What `vertex_noise` found.
+
+    The optimum of a budget is the median of its draws. A power law is a line through the logarithms
+    of the optima; its intervals are quantiles of the lines through the draws, of which there are as
+    many as the budget with the fewest has: where a draw is dropped, the next one takes its place.
+
+    Attributes
+    ----------
+    budgets_ : ndarray of shape (n_budgets,)
+        Compute (FLOPs) of the budgets that are used, ascending.
+    N_opt_, D_opt_ : ndarray of shape (n_budgets,)
+        Medians of their compute-optimal parameters and tokens.
+    excluded_budgets_ : dict
+        Budget -> why it is not used.
+    a_, b_ : float
+        Exponents of ``N* ~ C**a`` and ``D* ~ C**b``.
+    C_range_ : tuple of float
+        Smallest and largest of the budgets used.
+    table : DataFrame
+        A row per budget: budget, N_vertex, D_vertex (of the runs as they are), N_opt, D_opt,
+        loss_opt (medians), N_std, D_std (of the logarithms, as weighted), n_valid (draws with a
+        minimum), used, reason.
+    N_draws, D_draws : ndarray of shape (n_draws, n_all_budgets)
+        Minima of the draws, NaN where there is none.
+    n_draws, n_lines : int
+        Draws, and lines through them.
+    weighted : bool
+    confidence_level : float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from scalinglaws import ChinchillaApproach2
+    >>> from scalinglaws.datasets import make_isoflop
+    >>> from scalinglaws.inference import vertex_noise
+    >>> from scalinglaws.surfaces import ChinchillaSurface
+    >>> law = ChinchillaSurface(E=1.69, A=406.4, B=410.7, alpha=0.34, beta=0.28)
+    >>> runs = make_isoflop(law, np.logspace(18, 21, 6), 9)
+    >>> result = vertex_noise(
+    ...     ChinchillaApproach2(), runs[["N", "D"]], runs["loss"], 0.002, random_state=0
+    ... )
+    >>> result.summary().round(3).loc["N", ["exponent", "ci_low", "ci_high"]].tolist()
+    [0.452, 0.45, 0.453]
+    """
+
+    def __init__(
+        self, *, C, labels, reasons, vertices, log_N, log_D, loss, floors, weighted,
+        confidence_level,
+    ):  # fmt: skip
+        self.n_draws, self.weighted = len(log_N), weighted
+        self.confidence_level = confidence_level
+        self.N_draws, self.D_draws = np.exp(log_N), np.exp(log_D)
+        self._used = used = np.array([not reason for reason in reasons])
+        self.excluded_budgets_ = {
+            label: reason for label, reason in zip(labels, reasons, strict=True) if reason
+        }
+        size, data = (_optima(*each, used) for each in zip((log_N, log_D), floors, strict=True))
+        self._optima = {"N": size, "D": data, "D/N": _ratio(size, data)}
+        self._x = np.log(C[used])
+        if not np.ptp(self._x) > 1e-9:
+            raise ValueError(
+                "power laws need at least two budgets of different compute; all that can be used "
+                f"have C={C[used][0]:.4g}."
+            )
+        self.n_lines = len(self._optima["D/N"].lines)
+        self.budgets_, self.C_range_ = C[used], (float(C[used].min()), float(C[used].max()))
+        self.N_opt_, self.D_opt_ = np.exp(size.median[used]), np.exp(data.median[used])
+        self.a_, self.b_ = (self._lines(name)[0][0] for name in ("N", "D"))
+        self.table = pd.DataFrame(
+            {
+                "budget": C,
+                "N_vertex": np.exp(vertices[0]),
+                "D_vertex": np.exp(vertices[1]),
+                "N_opt": np.exp(size.median),
+                "D_opt": np.exp(data.median),
+                "loss_opt": _optima(loss, 0.0, used).median,
+                "N_std": size.std,
+                "D_std": data.std,
+                "n_valid": self._optima["D/N"].n_valid,
+                "used": used,
+                "reason": reasons,
+            }
+        )
+
+    def __str__(self):
+        row, dof = self.summary().loc["N"], self._used.sum() - 2
+        said = (
+            f"{self.n_draws} draws of noise, {self._used.sum()} of {len(self._used)} budgets used; "
+            f"a = {row['exponent']:.3f}, {100 * self.confidence_level:g} % "
+            f"[{row['ci_low']:.3f}, {row['ci_high']:.3f}]"
+        )
+        if chi2.sf(row["scatter"] ** 2 * dof, dof) < _IMPROBABLE:
+            said += (
+                f"; too narrow, as the minima scatter {row['scatter']:.1f} times as far as this "
+                "noise explains"
+            )
+        return said
+
+    def summary(self, weighted=None, confidence_level=None):
+        """Return the power laws of N*, D* and D*/N* in C.
+
+        Parameters
+        ----------
+        weighted : bool, optional
+            Whether budgets count by the inverse square of their spread; as told by default. That
+            of D/N, which has no spread of its own, is twice that of N.
+        confidence_level : float, optional
+            That of the result by default.
+
+        Returns
+        -------
+        DataFrame of shape (3, 7)
+            Rows N, D, D/N; columns exponent, coefficient (of ``coefficient * C**exponent``), r2
+            (unweighted, of the logarithms), ci_low and ci_high of the exponent, n_lines, and
+            scatter: how far the medians lie from the line (root mean square, with two degrees of
+            freedom less) in units of their spread, NaN for two budgets. Well above 1, something
+            else than noise moves the minima, and the intervals are too narrow.
+        """
+        tails = self._tails(confidence_level)
+        rows = {}
+        for name in _QUANTITIES:
+            (slope, intercept), slopes, _ = self._lines(name, weighted)
+            y = self._optima[name].median[self._used]
+            residual = y - intercept - slope * self._x
+            low, high = np.quantile(slopes, tails)
+            rows[name] = {
+                "exponent": slope,
+                "coefficient": np.exp(intercept),
+                "r2": 1.0 - residual @ residual / ((y - y.mean()) ** 2).sum(),
+                "ci_low": low,
+                "ci_high": high,
+                "n_lines": len(slopes),
+                "scatter": self._scatter(name, residual),
+            }
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
+
+    def optimal_allocation(self, C):
+        """Compute-optimal N and D at budgets `C` (FLOPs), from the power laws."""
+        x = np.log(as_positive(C, "C"))
+        return tuple(np.exp(a * x + c) for (a, c), _, _ in map(self._lines, ("N", "D")))
+
+    def allocation_interval(self, C, confidence_level=None):
+        """Compute-optimal run at training budgets, with intervals.
+
+        Parameters
+        ----------
+        C : float or array-like of shape (n_budgets,)
+            Training compute in FLOPs.
+        confidence_level : float, optional
+            That of the result by default.
+
+        Returns
+        -------
+        DataFrame of shape (3 * n_budgets, 3)
+            Columns estimate, ci_low, ci_high; rows (C, quantity) with the quantities N, D, D/N.
+        """
+        C = np.atleast_1d(as_positive(C, "C"))
+        x, tails = np.log(C), self._tails(confidence_level)
+        parts = []
+        for name in _QUANTITIES:
+            (slope, intercept), slopes, intercepts = self._lines(name)
+            low, high = np.quantile(intercepts[:, None] + slopes[:, None] * x, tails, axis=0)
+            parts.append(np.exp([intercept + slope * x, low, high]))
+        index = pd.MultiIndex.from_product((C, _QUANTITIES), names=["C", "quantity"])
+        values = np.stack(parts, axis=1).reshape(3, len(_QUANTITIES), -1)
+        values = values.transpose(2, 1, 0).reshape(-1, 3)
+        return pd.DataFrame(values, index=index, columns=["estimate", "ci_low", "ci_high"])
+
+    def _lines(self, name, weighted=None):
+        """Return the line through the medians, and slopes and intercepts of those of the draws."""
+        optima = self._optima[name]
+        weighted = self.weighted if weighted is None else weighted
+        weight = self._weights(optima.std[self._used]) if weighted else np.ones(len(self._x))
+        line = fit_line(self._x, optima.median[self._used], weight)
+        share = weight / weight.sum()
+        centred = self._x - share @ self._x
+        draws = optima.lines[: self.n_lines]
+        slopes = draws @ (share * centred) / (share @ centred**2)
+        return (line.slope, line.intercept), slopes, draws @ share - slopes * (share @ self._x)
+
+    def _scatter(self, name, residual):
+        std = self._optima[name].std[self._used]
+        if len(residual) < 3 or not std.all():
+            return np.nan
+        return np.sqrt(((residual / std) ** 2).sum() / (len(residual) - 2))
+
+    def _weights(self, std):
+        """Return inverse variances, equal ones where no budget has a spread."""
+        if not std.any():
+            return np.ones(len(std))
+        if not std.all():
+            raise ValueError(
+                f"budget {self.budgets_[np.argmin(std)]:.4g} has the same minimum in every draw "
+                "and would count for everything: give a spread_floor, or weighted=False."
+            )
+        return std**-2.0
+
+    def _tails(self, level):
+        level = self.confidence_level if level is None else level
+        check_confidence_level(level)
+        return (1.0 - level) / 2.0, (1.0 + level) / 2.0
+
+
+class _Optima(NamedTuple):
+    """Logarithm of a quantity: medians, spreads and draws that are left, per budget; lines."""
+
+    median: np.ndarray
+    std: np.ndarray
+    n_valid: np.ndarray
+    lines: np.ndarray
+
+
+def _optima(draws, floor, used):
+    """Summarise draws of shape (n_draws, n_budgets)."""
+    valid = [own[np.isfinite(own)] for own in draws.T]
+    n_valid = np.array([len(own) for own in valid])
+    median = np.array([np.median(own) if len(own) else np.nan for own in valid])
+    # The deviation of equal numbers is rounding, not always 0.
+    spread = np.array(
+        [(np.std(own) if np.ptp(own) else 0.0) if len(own) else np.nan for own in valid]
+    )
+    with np.errstate(invalid="ignore", divide="ignore"):
+        std = np.maximum(spread, floor) * len(draws) / n_valid
+    # The draws that are left move up: the i-th line goes through the i-th of every budget.
+    left = [own for own, kept in zip(valid, used, strict=True) if kept]
+    shortest = min(len(own) for own in left)
+    return _Optima(median, std, n_valid, np.stack([own[:shortest] for own in left], axis=1))
+
+
+def _ratio(size, data):
+    """Return D/N; N and D move against each other along a budget."""
+    n = min(len(size.lines), len(data.lines))
+    return _Optima(
+        data.median - size.median,
+        2.0 * size.std,
+        np.minimum(size.n_valid, data.n_valid),
+        data.lines[:n] - size.lines[:n],
+    )
