@@ -28,9 +28,11 @@ sweep: $(VENV)/.installed-training  ## Prepare the text of the shipped sweep wit
 	$(BIN)/scalinglaws train sweep --config data/sweep_config.json --data $(SWEEP)/corpus --device cpu \
 		--out $(SWEEP)/runs
 
+# Two at a time, each in one process: most of the seconds are imports.
 reproduce: $(VENV)/.installed-base  ## Run a part of every published study again and compare the numbers
-	@set -e; for study in $(STUDIES); do \
-		$(BIN)/scalinglaws reproduce $$study --quick --out reproduce-quick/$$study; done
+	@mkdir -p reproduce-quick
+	@printf '%s\n' $(STUDIES) | xargs -P 2 -I STUDY sh -c '$(BIN)/scalinglaws reproduce STUDY --quick --jobs 1 \
+		--out reproduce-quick/STUDY > reproduce-quick/STUDY.txt 2>&1; code=$$?; cat reproduce-quick/STUDY.txt; exit $$code'
 
 figures: demo  ## Renew the figures of the README from the demo
 	cp demo-output/isoflop.png demo-output/allocation.png docs/_static/

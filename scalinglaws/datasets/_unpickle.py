@@ -1,5 +1,6 @@
 """Reading pandas pickles that others published, without running anything they contain."""
 
+import gc
 import io
 import lzma
 import pickle
@@ -15,6 +16,7 @@ _XZ_MEMORY = 256 * 2**20
 
 # Only plain numbers and booleans: no object, structured or datetime type is built from bytes.
 _PLAIN = {"f8": "d", "f4": "f", "i8": "q", "i4": "i", "i2": "h", "i1": "b", "b1": "?", "u1": "B"}
+_UNPACK = {code: struct.Struct("<" + letter).unpack for code, letter in _PLAIN.items()}
 
 
 def read_pickle_xz(path, max_bytes=MAX_BYTES):
@@ -91,6 +93,9 @@ def loads(raw):
     ...
     _pickle.UnpicklingError: refused: the pickle asks for builtins.print, ...
     """
+    # The collector would walk through a million new objects again and again, half of the time.
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         return _Builder().build(_Unpickler(io.BytesIO(raw)).load())
     except pickle.UnpicklingError:
@@ -100,6 +105,9 @@ def loads(raw):
         raise pickle.UnpicklingError(
             f"not a well-formed pickle of tables: {type(error).__name__}: {error}"
         ) from error
+    finally:
+        if collecting:
+            gc.enable()
 
 
 class _Unpickler(pickle.Unpickler):
@@ -152,24 +160,44 @@ def _kept(name):
 
 _Frame, _Series = _kept("_Frame"), _kept("_Series")
 _Manager, _SingleManager = _kept("_Manager"), _kept("_SingleManager")
-_Dtype, _Block, _Index = _kept("_Dtype"), _kept("_Block"), _kept("_Index")
-_Array, _Buffer, _Slice = _kept("_Array"), _kept("_Buffer"), _kept("_Slice")
+_Block, _Index, _Slice = _kept("_Block"), _kept("_Index"), _kept("_Slice")
+_Array, _Buffer = _kept("_Array"), _kept("_Buffer")
 
 
-def _scalar(dtype, raw):
-    code = _plain_code(dtype)
-    return struct.unpack("<" + _PLAIN[code], raw)[0]
+class _Dtype(_Kept):
+    """A dtype; `code`, such as ``"f8"``, is None until it has an ordinary state."""
+
+    __slots__ = ("code",)
+
+    def __new__(cls, *args):
+        self = super().__new__(cls, *args)
+        self.code = None
+        return self
+
+    def __setstate__(self, state):
+        # Once, here: files hold a million numbers of a dozen types.
+        self.code = _ordinary_code(self.args[0], state)
 
 
-def _plain_code(dtype):
-    """Return the code of a dtype stand-in, such as ``"f8"``, if its state is the ordinary one."""
-    if type(dtype) is _Dtype and dtype.state is not None and type(dtype.args[0]) is str:
-        code, state = dtype.args[0], dtype.state
+def _ordinary_code(code, state):
+    if type(code) is str and state is not None:
         ordinary = len(state) == 8 and state[0] == 3 and state[2:7] == (None, None, None, -1, -1)
         if ordinary and code in _PLAIN and state[1] in ("<", "|") and state[7] == 0:
             return code
         if ordinary and code in ("O8", "O") and state[1] == "|":
             return "O"
+    return None
+
+
+def _scalar(dtype, raw):
+    code = _plain_code(dtype)
+    return _UNPACK[code](raw)[0]
+
+
+def _plain_code(dtype):
+    """Return the code of a dtype stand-in, or refuse it."""
+    if type(dtype) is _Dtype and dtype.code is not None:
+        return dtype.code
     raise pickle.UnpicklingError("refused: the pickle describes an array type of another kind")
 
 
