@@ -28,7 +28,7 @@ def vertex_noise(
     The intervals of `ChinchillaApproach2` see how far the minima scatter about their lines. These
     see how well each is determined by its profile, given how much a run repeated with another seed
     would differ. Whether that is all that moves the minima, says the column scatter of
-    `VertexNoise.summary`.
+    `VertexNoise.power_laws`.
 
     Parameters
     ----------

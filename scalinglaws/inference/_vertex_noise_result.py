@@ -57,7 +57,7 @@ class VertexNoise:
     >>> result = vertex_noise(
     ...     ChinchillaApproach2(), runs[["N", "D"]], runs["loss"], 0.002, random_state=0
     ... )
-    >>> result.summary().round(3).loc["N", ["exponent", "ci_low", "ci_high"]].tolist()
+    >>> result.power_laws().round(3).loc["N", ["exponent", "ci_low", "ci_high"]].tolist()
     [0.452, 0.45, 0.453]
     """
 
@@ -101,7 +101,7 @@ class VertexNoise:
         )
 
     def __str__(self):
-        row, dof = self.summary().loc["N"], self._used.sum() - 2
+        row, dof = self.power_laws().loc["N"], self._used.sum() - 2
         said = (
             f"{self.n_draws} draws of noise, {self._used.sum()} of {len(self._used)} budgets used; "
             f"a = {row['exponent']:.3f}, {100 * self.confidence_level:g} % "
@@ -114,7 +114,7 @@ class VertexNoise:
             )
         return said
 
-    def summary(self, weighted=None, confidence_level=None):
+    def power_laws(self, weighted=None, confidence_level=None):
         """Return the power laws of N*, D* and D*/N* in C.
 
         Parameters

@@ -109,7 +109,7 @@ def test_power_laws_and_intervals_are_those_of_weighted_lines(runs):
     medians = np.array([np.median(np.log(own)) for own in left])
     assert np.log(found.N_opt_) == pytest.approx(medians, rel=1e-12)
     slope, intercept = np.polyfit(x, medians, 1, w=1 / std)
-    law = found.summary().loc["N"]
+    law = found.power_laws().loc["N"]
     assert (law["exponent"], np.log(law["coefficient"])) == pytest.approx((slope, intercept))
     assert found.a_ == law["exponent"]
     assert law["r2"] == pytest.approx(
@@ -128,7 +128,7 @@ def test_power_laws_and_intervals_are_those_of_weighted_lines(runs):
     assert np.log(interval[["ci_low", "ci_high"]].to_numpy(float)) == pytest.approx(
         np.quantile(at, [0.1, 0.9]), rel=1e-12
     )
-    plain = found.summary(weighted=False).loc["N", "exponent"]
+    plain = found.power_laws(weighted=False).loc["N", "exponent"]
     assert plain == pytest.approx(np.polyfit(x, medians, 1)[0])
 
 
@@ -155,7 +155,7 @@ def test_the_truth_is_in_most_intervals():
     for seed in range(60):
         loss = noise.draw(runs["C"], runs["loss"], rng)
         found = noisy(runs.assign(loss=loss), noise, "parabola", n_draws=100, random_state=seed)
-        law = found.summary().loc["N"]
+        law = found.power_laws().loc["N"]
         hits += law["ci_low"] < EVEN.a < law["ci_high"]
         low, high = found.allocation_interval(1e23).loc[(1e23, "D"), ["ci_low", "ci_high"]]
         inside += low < EVEN.optimal_allocation(1e23)[1] < high
@@ -192,7 +192,7 @@ def test_the_order_of_rows_does_not_matter(runs, vertex):
     found = noisy(doubled, vertex=vertex)
     again = noisy(doubled.sample(frac=1, random_state=2), vertex=vertex)
     assert np.array_equal(found.N_draws, again.N_draws, equal_nan=True)
-    pd.testing.assert_frame_equal(found.summary(), again.summary())
+    pd.testing.assert_frame_equal(found.power_laws(), again.power_laws())
 
 
 def test_weight_0_leaves_a_run_out(runs):
@@ -215,7 +215,7 @@ def test_units_change_the_coefficients_alone(size, compute, vertex):
     found = noisy(runs, vertex=vertex, budget=None)
     scaled = runs.assign(N=runs["N"] * size, D=runs["D"] * compute / size)
     other = noisy(scaled, vertex=vertex, budget=None)
-    ours, theirs = found.summary(), other.summary()
+    ours, theirs = found.power_laws(), other.power_laws()
     # A spline's minimum is a point of a grid: rounding may move one of 40 draws by one.
     near = {"rel": 1e-6} if vertex != "akima" else {"rel": 0.01}
     for name in ("exponent", "ci_low", "ci_high"):

@@ -28,8 +28,8 @@ _KEYS = ["checkpoints", "rates", "variant", "vertex", "noise"]
 _FILES = {"final": "final", "all": "checkpoints"}
 _AS_CODED, _UNSHIFTED, _PLAIN = "as coded", "without shift", "no shift, no smoothing"
 _OPTIONS = {
-    _AS_CODED: {"shift": True},
-    _UNSHIFTED: {"shift": False},
+    _AS_CODED: {"shift": True, "window": 0.05},
+    _UNSHIFTED: {"shift": False, "window": 0.05},
     _PLAIN: {"shift": False, "window": 0.0},
 }
 _PUBLISHED = (
@@ -156,7 +156,7 @@ class _Tables:
 
 
 def _summary(found):
-    plain, law = found.summary(weighted=False), found.summary()
+    plain, law = found.power_laws(weighted=False), found.power_laws()
     size = found.allocation_interval(CHINCHILLA).loc[(CHINCHILLA, "N")]
     return {
         "n_budgets": len(found.budgets_),

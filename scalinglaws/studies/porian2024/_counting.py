@@ -145,7 +145,7 @@ def _drawn(runs, experiment, quick):
         noise_of(experiment, AS_CODED), budget=runs["budget"],
         n_draws=_QUICK_DRAWS if quick else _DRAWS, random_state=_SEED,
     )  # fmt: skip
-    law = found.summary().loc["N"]
+    law = found.power_laws().loc["N"]
     used = found.table[found.table["used"]]
     return law[["exponent", "ci_low", "ci_high"]].tolist(), used["budget"], used["N_opt"]
 

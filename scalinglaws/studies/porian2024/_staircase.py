@@ -93,7 +93,7 @@ def _ordered(parts, first):
 
 
 def _summary(found):
-    law, plain = found.summary(), found.summary(weighted=False)
+    law, plain = found.power_laws(), found.power_laws(weighted=False)
     N = found.allocation_interval(_RATIOS).xs("N", level="quantity")
     N_far, _ = found.optimal_allocation(CHINCHILLA)
     return {
