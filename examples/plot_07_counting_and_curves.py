@@ -27,7 +27,7 @@ from scalinglaws.surfaces import ChinchillaSurface, published_laws
 runs = load_sweep().frame
 fits, rows = {}, {}
 for rule in ("all", "attention", "last-layer", "layers"):
-    counted = recount(runs, rule, gated=True)
+    counted = recount(runs, rule)
     fits[rule] = ChinchillaApproach3().fit(counted[["N", "D"]], counted["loss"])
     rows[rule] = fits[rule].summary().loc["a", ["estimate", "ci_low", "ci_high"]]
 pd.DataFrame(rows).T.astype(float).round(2)
@@ -76,7 +76,7 @@ budgets = np.geomspace(2e18, 5e19, 5)
 
 found = {}
 for name, shift in {"as evaluated": False, "shifted": True}.items():
-    read = curves_to_isoflops(curves, budgets, window=0, shift=shift, tolerance=0.5)
+    read = curves_to_isoflops(curves, budgets, shift=shift, tolerance=0.5)
     found[name] = vertex_noise(
         ChinchillaApproach2("exact"), read[["N", "D"]], read["loss"], noise,
         budget=read["budget"], random_state=0,

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +20,6 @@ from scalinglaws.counting import (
     recount,
 )
 from scalinglaws.datasets import load_sweep
-from scalinglaws.reporting import Checklist
 from scalinglaws.training import ModelConfig
 from scalinglaws.training import flops_per_token as trainer_flops
 from scalinglaws.training.counting import n_non_embedding, n_parameters
@@ -329,58 +327,10 @@ def runs():
     return load_sweep().frame
 
 
-def test_recount_agrees_with_the_counts_that_the_trainer_recorded(runs):
-    columns = {"all": "C", "non-embedding": "C_kaplan", "hoffmann": "C_hoffmann_exact"}
-    for rule, column in (columns | {"attention": "C_exact"}).items():
-        counted = recount(runs, "non-embedding", rule, gated=True)
-        assert counted["N"].equals(runs["N_non_embedding"].astype(float))
-        np.testing.assert_allclose(counted["C"], runs[column], rtol=1e-15)
-    assert counted.drop(columns=["N", "C"]).equals(runs.drop(columns=["N", "C"]))
-
-
-def test_recount_takes_columns_of_any_name_and_whole_floats(runs):
-    own = recount(runs, "attention", gated=True)
-    names = {"d": "width", "n_layers": "depth", "vocab_size": "V"}
-    other = runs.rename(columns=names).astype({"width": float}).sample(frac=1, random_state=0)
-    counted = recount(other, "attention", gated=True, **names)
-    pd.testing.assert_frame_equal(counted[["N", "C"]].loc[own.index], own[["N", "C"]])
-    np.testing.assert_allclose(counted["C"], 6 * counted["N"] * counted["D"], rtol=1e-15)
-    longer = recount(runs, "attention", gated=True, seq_len=512)
-    assert (longer["N"] > own["N"]).all()
-
-
-def test_the_checklist_says_how_a_table_was_recounted(runs):
-    counted = recount(runs, "layers", "attention", gated=True)
-    assert runs.attrs["notes"] == counted.attrs["notes"][:-2]
-    checklist = Checklist.from_fit(None, runs=counted)
-    assert "counts by the rule 'layers'" in checklist["parameter_counting"].answer
-    assert "counting convention 'attention'" in checklist["compute_counting"].answer
-
-
-def test_recount_refuses_what_it_cannot_count(runs):
-    for arguments, message in [
-        ({"parameters": "hoffmann"}, "parameters='hoffmann' is unknown"),
-        ({"flops": "exact"}, "flops='exact' is unknown"),
-        ({"width": 64}, "'width' is no parameter: there are d, n_layers"),
-        ({"d": "width"}, "d='width' is no single value and no column of the table"),
-        ({"d": [64, 64]}, r"d=\[64, 64\] is no single value"),
-        ({}, "row 0: a gated feed-forward has no usual hidden width"),
-    ]:
-        with pytest.raises(ValueError, match=message):
-            recount(runs.drop(columns="ffn"), **{"gated": True} | arguments)
-    with pytest.raises(ValueError, match="no column 'vocab_size': give vocab_size= a value"):
-        recount(runs.drop(columns="vocab_size"), gated=True)
-    with pytest.raises(ValueError, match="DataFrame with a column D"):
-        recount(runs.drop(columns="D"), gated=True)
-    missing = runs.assign(n_layers=runs["n_layers"].where(runs.index != 3))
-    with pytest.raises(ValueError, match="row 3: n_layers=nan must be a whole number"):
-        recount(missing, gated=True)
-
-
 def test_counts_in_the_user_guide(runs):
     """Numbers that its sentences state of what they do not show."""
     text = " ".join(GUIDE.read_text().split())
-    layers = recount(runs, "layers", gated=True).groupby("budget")["C"]
+    layers = recount(runs, "layers").groupby("old_budget")["C"]
     assert f"by a factor of up to {(layers.max() / layers.min()).max():.1f} in" in text
     layers, last_layer, _ = PORIAN[0]
     assert f"{100 * (1 - layers / last_layer):.0f} % are in the last layer" in text

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,12 @@ import scalinglaws
 from scalinglaws import (
     ChinchillaApproach2,
     ChinchillaApproach3,
+    counting,
     datasets,
     diagnostics,
     inference,
     model_selection,
+    noise,
     plotting,
     reporting,
     studies,
@@ -69,7 +72,7 @@ def test_every_script_of_the_gallery_has_a_page(html):
 @pytest.mark.parametrize(
     "module",
     [scalinglaws, surfaces, datasets, inference, model_selection, diagnostics, plotting, training]
-    + [reporting, studies, besiroglu2024, czech2026, li2025, porian2024],
+    + [counting, noise, reporting, studies, besiroglu2024, czech2026, li2025, porian2024],
 )
 def test_api_page_lists_every_public_name(module):
     listed = set(re.findall(r"^    (\w+)$", (DOCS / "api.rst").read_text(), flags=re.M))
@@ -89,6 +92,45 @@ def test_readme_python_runs(capsys):
     assert "certified" in printed
     assert "1000 resamples of 72 runs" in printed
     assert "H0: alpha = beta" in printed
+
+
+def _run_page(page, space, start="", stop=None):
+    """Run the Python blocks of a page of the user guide, or of a part of it."""
+    text = (DOCS / "user_guide" / f"{page}.rst").read_text()
+    first = text.index(start)
+    part = text[first : stop and text.index(stop, first)]
+    blocks = re.findall(r"\.\. code-block:: python\n\n((?:    .*\n|\n)+)", part)
+    assert blocks
+    for block in blocks:
+        exec(compile(textwrap.dedent(block), page, "exec"), space)
+    return space
+
+
+@pytest.mark.parametrize("page", ["checklist", "published_laws"])
+def test_python_of_the_user_guide_runs_as_it_stands(page, tmp_path, monkeypatch, capsys):
+    """A block that names what no block before it made would raise; no table is abridged."""
+    monkeypatch.chdir(tmp_path)
+    _run_page(page, {})
+    assert "..." not in capsys.readouterr().out
+
+
+def test_curves_of_the_user_guide_become_profiles(tmp_path, monkeypatch):
+    law = surfaces.ChinchillaSurface.published("besiroglu2024")
+    N, D = np.meshgrid(np.geomspace(3e7, 3e9, 9), np.geomspace(1e9, 1e11, 60))
+    curves = pd.DataFrame({"N": N.ravel(), "D": D.ravel(), "run": N.ravel().astype(str)})
+    curves.assign(loss=law.loss(curves["N"], curves["D"])).to_csv(tmp_path / "checkpoints.csv")
+    monkeypatch.chdir(tmp_path)
+    space = _run_page("data", {}, "Training curves as IsoFLOP profiles", "The shipped sweep\n")
+    assert space["fit"].a_ == pytest.approx(law.a, abs=0.02)
+    assert len(space["fit"].budgets_) == 5
+
+
+def test_noise_of_minima_of_the_user_guide_runs(capsys):
+    runs = load_sweep().frame
+    space = {"runs": runs, "X": runs[["N", "D"]], "y": runs["loss"]}
+    space = _run_page("inference", space, "Noise of IsoFLOP minima", "Profiles\n---")
+    assert "4 of 4 budgets used" in capsys.readouterr().out
+    assert 0.4 < space["result"].a_ < 0.7
 
 
 def test_readme_states_the_law_of_the_shipped_sweep():

@@ -36,6 +36,7 @@ COLUMNS = {
     "n_layers": "blocks",
     "n_heads": "attention heads",
     "ffn": "hidden width of the feed-forward",
+    "gated": "whether the feed-forward has a gate, a third matrix",
     "vocab_size": "size of the vocabulary",
     "seq_len": "tokens per sequence",
     "qk_norm": "whether queries and keys are normalised",
@@ -90,6 +91,8 @@ def shape_columns(shape, D):
             columns[f"C_{name}"] = float(flops_per_token(shape, name) * D)
     for name in ("d", "n_layers", "n_heads", "ffn", "vocab_size", "seq_len", "qk_norm"):
         columns[name] = getattr(shape, name)
+    # Every shape here has a SwiGLU.
+    columns["gated"] = True
     return columns
 
 

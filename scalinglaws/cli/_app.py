@@ -312,19 +312,22 @@ def reproduce(
         ),
     ],
     experiment: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option(
             metavar="N",
-            help="Number of an experiment, as the study counts; may be repeated. By default all.",
+            help="Number or name of an experiment, see --list; may be repeated. By default all.",
             show_default=False,
         ),
     ] = None,
+    list_only: Annotated[
+        bool, typer.Option("--list", help="Only list the experiments of the study.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
-            help="Folder for tables, figures and comparison.csv. What a run of this version has "
-            "finished there is not repeated.",
+            help="Folder for tables, figures and comparison.csv, one for each study. What a run of "
+            "this version has finished there is not repeated.",
             show_default="reproduce-STUDY",
         ),
     ] = None,
@@ -339,10 +342,12 @@ def reproduce(
 
     Exit code 1 if a number disagrees or the data of an experiment cannot be had.
     """
-    from ._reproduce import reproduce_study
+    from ._reproduce import list_experiments, reproduce_study
 
+    if list_only:
+        return list_experiments(study, as_json)
     out = out or Path(f"reproduce-{study}{'-quick' if quick else ''}")
-    reproduce_study(
+    return reproduce_study(
         study, experiment, out=out, quick=quick, n_jobs=jobs, force=force, as_json=as_json
     )
 
@@ -386,6 +391,7 @@ def checklist(
             metavar="FILE", help="File to write to; by default stdout.", show_default=False
         ),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ):
     """Fill in the reporting checklist of a fit; exit code 1 if an answer contradicts the table."""
     from ._checklist import FORMATS, checklist_runs
@@ -393,6 +399,9 @@ def checklist(
     _check_choice("--method", method, tuple(METHODS))
     if format is not None:
         _check_choice("--format", format, tuple(FORMATS))
+    if as_json and format not in (None, "json"):
+        raise InputError(f"--json is --format json, but --format is {format}; give one of them.")
+    format = "json" if as_json else format
     frame, target = _read(runs, columns, None)
     agrees = checklist_runs(
         frame,

@@ -18,6 +18,11 @@ FORMATS = {
 def format_of(out):
     """Return the format that the name of a file means; Markdown without one.
 
+    Raises
+    ------
+    InputError
+        If its ending means none.
+
     Examples
     --------
     >>> from pathlib import Path
@@ -25,9 +30,16 @@ def format_of(out):
     >>> format_of(Path("table.tex")), format_of(None)
     ('latex', 'markdown')
     """
-    ending = "" if out is None else out.suffix.lower()
-    named = [name for name, (_, endings) in FORMATS.items() if ending in endings]
-    return named[0] if named else "markdown"
+    if out is None:
+        return "markdown"
+    known = {ending: name for name, (_, endings) in FORMATS.items() for ending in endings}
+    ending = out.suffix.lower()
+    if ending not in known:
+        raise InputError(
+            f"--out {out}: the ending {ending!r} means no format; choose one of "
+            f"{', '.join(known)}, or say --format."
+        )
+    return known[ending]
 
 
 def checklist_runs(
@@ -44,6 +56,7 @@ def checklist_runs(
     """
     from ..reporting import Checklist
 
+    method_of_format = FORMATS[format or format_of(out)][0]
     given = {} if answers is None else _read_answers(answers)
     runs = prepare(frame)
     fit = run_method(method, runs, target)
@@ -62,7 +75,7 @@ def checklist_runs(
     with users_input(ValueError, prefix=f"{answers}: "):
         for key, (answer, applicable) in given.items():
             checklist.set(key, answer, applicable=applicable)
-    text = getattr(checklist, FORMATS[format or format_of(out)][0])()
+    text = getattr(checklist, method_of_format)()
     if out is None:
         sys.stdout.write(text)
     else:
@@ -75,6 +88,8 @@ def _read_answers(path):
     """Return answer and applicability by key from a file of answers, or from a checklist."""
     from ..reporting import Checklist
 
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
     with users_input(OSError, UnicodeDecodeError, prefix="cannot read --answers: "):
         text = path.read_text("utf-8")
     with users_input(ValueError, prefix=f"{path}: this is no JSON: "):

@@ -1,5 +1,7 @@
 """Training curves: smoothed, and read where they cross compute budgets."""
 
+from numbers import Integral, Real
+
 import numpy as np
 import pandas as pd
 
@@ -9,7 +11,9 @@ from ._schema import as_quantity, check_quantity
 # FLOPs per token of one run may differ by this much (relative): rounding of counts.
 _SAME_COST = 1e-6
 # Columns of the result, which no label of a run may be named.
-_OWN = ("D", "C", "loss", "budget")
+_OWN = ("D", "C", "loss", "budget", "beyond")
+# A mean of points is not where the curve is if it is further than this (log) from their step.
+_DISPLACED = 0.02
 
 
 def smooth_curve(steps, loss, window=0.05):
@@ -18,7 +22,9 @@ def smooth_curve(steps, loss, window=0.05):
     The i-th of n points becomes the mean of the points from ``i - w`` to ``min(i + w, n - 1)``,
     with w the whole part of ``window * i``: early points, where the loss falls fast, are left as
     they are (the first 20 at 5 %), late ones are averaged over many. The step of a mean is that of
-    the middle of its window, which is not point i where the curve ends.
+    the middle of its window, which is not point i where the curve ends. Made for curves that are
+    logged at equal intervals, or at equal ones of log steps; where the intervals change along the
+    curve, the middle of a window is not where its mean belongs.
 
     Parameters
     ----------
@@ -38,6 +44,11 @@ def smooth_curve(steps, loss, window=0.05):
     ValueError
         If shapes differ, values are not finite, steps do not ascend, or the window is out of range.
 
+    Warns
+    -----
+    DataQualityWarning
+        If intervals change so much that smoothing displaces points by 2 % of their step or more.
+
     References
     ----------
     Porian et al. 2024, arXiv 2406.19146.
@@ -56,8 +67,7 @@ def smooth_curve(steps, loss, window=0.05):
             f"steps and loss must be two columns of one length, got shapes {steps.shape} and "
             f"{loss.shape}."
         )
-    if not 0 <= window < 1:
-        raise ValueError(f"window={window!r} must lie in [0, 1): it is relative to the position.")
+    _check_window(window)
     bad = ~(np.isfinite(steps) & np.isfinite(loss))
     bad[1:] |= ~(np.diff(steps) > 0)
     if bad.any():
@@ -66,21 +76,50 @@ def smooth_curve(steps, loss, window=0.05):
             f"point {at} has steps={steps[at]:g}, loss={loss[at]:g}: values must be finite and "
             "steps ascend. Sort the curve and keep one point per step."
         )
+    steps, loss, displaced = _smoothed(steps, loss, window)
+    if displaced > _DISPLACED:
+        warn_user(_displacement("the curve is", displaced), DataQualityWarning)
+    return steps, loss
+
+
+def _smoothed(steps, loss, window):
+    """Return steps and means, and how far a mean is at most from where it belongs (log steps)."""
+    if not window:
+        return steps, loss, 0.0
     place = np.arange(len(steps))
     half = np.floor(window * place).astype(int)
     first, last = place - half, np.minimum(place + half, len(steps) - 1)
-    sums = np.concatenate(([0.0], np.cumsum(loss - loss[0])))
-    mean = loss[0] + (sums[last + 1] - sums[first]) / (last - first + 1)
-    return np.interp((first + last) / 2, place, steps), np.where(half > 0, mean, loss)
+
+    def mean(values):
+        sums = np.concatenate(([0.0], np.cumsum(values - values[0])))
+        return values[0] + (sums[last + 1] - sums[first]) / (last - first + 1)
+
+    middle = np.interp((first + last) / 2, place, steps)
+    displaced = 0.0
+    if steps[0] > 0:
+        displaced = np.abs(mean(np.log(steps)) - np.log(middle)).max()
+    return middle, np.where(half > 0, mean(loss), loss), displaced
+
+
+def _displacement(who, displaced):
+    return (
+        f"{who} logged at intervals that change along the way: smoothing displaces points by up to "
+        f"{displaced:.0%} of their step. Take a smaller window, or window=0."
+    )
+
+
+def _check_window(window):
+    if not (isinstance(window, Real) and 0 <= window < 1):
+        raise ValueError(f"window={window!r} must lie in [0, 1): it is relative to the position.")
 
 
 def curves_to_isoflops(
-    frame, budgets, *, run="run", window=0.05, shift=False, tolerance=0.1, min_sizes=3, keep="best"
+    frame, budgets, *, run="run", window=0.0, shift=False, tolerance=0.1, min_sizes=3, keep="best"
 ):
     """Read training curves at compute budgets: checkpoints become IsoFLOP profiles.
 
-    Every curve is smoothed, and its log loss interpolated linearly in log C at each budget that it
-    comes near to.
+    The log loss of every curve, smoothed on request, is interpolated linearly in log C at each
+    budget that it comes near to.
 
     Parameters
     ----------
@@ -91,8 +130,9 @@ def curves_to_isoflops(
         Training compute in FLOPs, counted as C is.
     run : str or list of str, default="run"
         Columns that tell the runs apart.
-    window : float, default=0.05
-        Of `smooth_curve`; 0 leaves the curves as they are.
+    window : float, default=0.0
+        Of `smooth_curve`; 0 leaves the curves as they are, which is right for evaluations. Porian
+        et al. take 0.05 for training losses.
     shift : bool, default=False
         Move every point back by half of the interval before it. Right for a training loss that is
         logged as the mean since the last entry. **Wrong for evaluation losses**, which belong to
@@ -112,8 +152,8 @@ def curves_to_isoflops(
     DataFrame
         A row per run and budget, sorted by budget and size: columns N, D, C, loss, budget and
         those of `run`. C is the budget, and D what it pays for, except for a run of one
-        checkpoint, which is taken as it is. ``attrs["notes"]`` says what was left out, and how
-        many points lie beyond the end of their curve.
+        checkpoint, which is taken as it is. ``attrs["notes"]`` are those of the table, and what
+        was left out, and how many points lie beyond the end of their curve.
 
     Raises
     ------
@@ -125,7 +165,8 @@ def curves_to_isoflops(
     Warns
     -----
     DataQualityWarning
-        Names the budgets that are left out.
+        Names the budgets that are left out, and says if smoothing displaces points, see
+        `smooth_curve`.
 
     See Also
     --------
@@ -147,14 +188,14 @@ def curves_to_isoflops(
     >>> sizes, tokens = np.geomspace(1e7, 1e9, 12), np.geomspace(1e9, 1e11, 80)
     >>> N, D = (values.ravel() for values in np.meshgrid(sizes, tokens, indexing="ij"))
     >>> curves = pd.DataFrame({"N": N, "D": D, "loss": law.loss(N, D), "run": N})
-    >>> runs = curves_to_isoflops(curves, [1e18, 3e18, 1e19], window=0)
+    >>> runs = curves_to_isoflops(curves, [1e18, 3e18, 1e19])
     >>> X, y = runs[["N", "D"]], runs["loss"]
     >>> fit = ChinchillaApproach2("akima").fit(X, y, budget=runs["budget"])
     >>> len(runs), round(fit.a_, 2)
     (28, 0.45)
     """
-    labels = [run] if isinstance(run, str) else list(run)
-    budgets = _checked_options(budgets, labels, tolerance, min_sizes, keep)
+    labels = list(run) if isinstance(run, list | tuple) else [run]
+    budgets = _checked_options(budgets, labels, window, shift, tolerance, min_sizes, keep)
     curves = _checked(frame, labels)
     # One column of numbers tells runs apart, whatever their labels are.
     number = curves.groupby(labels, sort=False).ngroup().to_numpy()
@@ -167,6 +208,11 @@ def curves_to_isoflops(
         _read(*part.T, budgets, window, shift, tolerance, owner, first)
         for part, first in zip(np.split(values, firsts[1:]), firsts, strict=True)
     ]
+    displaced = np.array([part.pop("displaced") for part in parts])
+    far = displaced > _DISPLACED
+    if far.any():
+        who = f"{far.sum()} of {len(parts)} curves are"
+        warn_user(_displacement(who, displaced.max()), DataQualityWarning)
     counts = [len(part["N"]) for part in parts]
     points = pd.DataFrame({name: np.concatenate([p[name] for p in parts]) for name in parts[0]})
     if points.empty:
@@ -178,20 +224,27 @@ def curves_to_isoflops(
         )
     owner = owner.iloc[np.repeat(firsts, counts)].reset_index(drop=True)
     points = pd.concat([points, owner.drop(columns=["N"], errors="ignore")], axis=1)
-    return _chosen(points, budgets, min_sizes, keep)
+    points, notes = _chosen(points, budgets, min_sizes, keep)
+    points.attrs = frame.attrs | {"notes": [*frame.attrs.get("notes", ()), *notes]}
+    return points
 
 
-def _checked_options(budgets, labels, tolerance, min_sizes, keep):
+def _checked_options(budgets, labels, window, shift, tolerance, min_sizes, keep):
     """Return the budgets, ascending, or raise for an option that is out of range."""
+    _check_window(window)
+    if not isinstance(shift, bool | np.bool_):
+        raise ValueError(f"shift={shift!r} must be True or False.")
     if keep not in ("best", "all"):
         raise ValueError(f"keep={keep!r} is neither 'best' nor 'all'.")
-    if not (np.isfinite(tolerance) and tolerance > 0):
+    if not (isinstance(tolerance, Real) and 0 < tolerance < np.inf):
         raise ValueError(f"tolerance={tolerance!r} must be positive: it is relative to a budget.")
-    if int(min_sizes) != min_sizes or min_sizes < 1:
+    if not (isinstance(min_sizes, Integral) and min_sizes >= 1):
         raise ValueError(f"min_sizes={min_sizes!r} must be a whole number of at least 1.")
-    taken = [name for name in labels if name in _OWN]
-    if taken or not labels:
-        raise ValueError(f"run={labels!r} must name columns that label runs, not a quantity.")
+    taken = [name for name in labels if name in _OWN or not isinstance(name, str)]
+    if taken or not labels or len(set(labels)) < len(labels):
+        raise ValueError(
+            f"run={labels!r} must name columns that label runs, each once, and no quantity."
+        )
     try:
         values = np.unique(np.asarray(budgets, dtype=np.float64))
     except (TypeError, ValueError):
@@ -203,6 +256,8 @@ def _checked_options(budgets, labels, tolerance, min_sizes, keep):
 
 def _checked(frame, labels):
     """Return N, D, C, loss and labels of every checkpoint."""
+    if not isinstance(frame, pd.DataFrame):
+        raise ValueError(f"frame must be a DataFrame of checkpoints, got {type(frame).__name__}.")
     missing = [name for name in ("N", "D", "loss", *labels) if name not in frame.columns]
     if missing:
         raise ValueError(
@@ -242,7 +297,7 @@ def _read(N, D, C, loss, budgets, window, shift, tolerance, labels, first):
                 f"{values.max():g}; both are fixed along a run. Tell the runs apart with run=, and "
                 "count C alike."
             )
-    D, loss = smooth_curve(D, loss, window)
+    D, loss, displaced = _smoothed(D, loss, window)
     if shift:
         D = D - np.diff(D, prepend=0.0) / 2
     x, wanted = np.log(D * cost[0]), np.log(budgets)
@@ -260,11 +315,12 @@ def _read(N, D, C, loss, budgets, window, shift, tolerance, labels, first):
         "loss": np.exp(np.interp(wanted, x, np.log(loss))),
         "budget": budget,
         "beyond": ((wanted < x[0]) | (wanted > x[-1])) & (not single),
+        "displaced": displaced,
     }
 
 
 def _chosen(points, budgets, min_sizes, keep):
-    """Return the points to keep, in order, with notes on the others."""
+    """Return the points to keep, in order, and notes on the others."""
     points = points.sort_values(["budget", "N", "loss", "D"], kind="stable", ignore_index=True)
     notes, total = [], len(points)
     if keep == "best":
@@ -288,10 +344,8 @@ def _chosen(points, budgets, min_sizes, keep):
         )
     points = points[~points["budget"].isin(few.index)].reset_index(drop=True)
     if points["beyond"].any():
-        notes.append(f"{points['beyond'].sum()} points lie beyond the end of their curve")
-    points = points.drop(columns="beyond")
-    points.attrs["notes"] = notes
-    return points
+        notes.append(f"points beyond the end of their curve: {points['beyond'].sum()}")
+    return points.drop(columns="beyond"), notes
 
 
 def _name(labels, row):

@@ -8,6 +8,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 
+class DataFileError(ValueError):
+    """A folder of data that is not there, or a file that is not the pinned one.
+
+    Unlike a file that cannot be had (OSError) it is for the user to put right.
+
+    Examples
+    --------
+    >>> from scalinglaws.datasets._files import DataFileError, locate
+    >>> try:
+    ...     locate("czech2026/scalefit_results.csv", data_home="nowhere")
+    ... except DataFileError as error:
+    ...     print(error)
+    data_home='nowhere' is not a folder: correct it, or leave it out to have the file downloaded
+    """
+
+
 class Entry(NamedTuple):
     """What the registry knows about a file: its checksum, licence and pinned address.
 
@@ -90,8 +106,9 @@ def locate(name, data_home=None, download_if_missing=True):
     ------
     OSError
         If the file is not there and is not, or cannot be, downloaded.
-    ValueError
-        If `data_home` is not a folder, or the file's checksum is not that of the registry.
+    DataFileError
+        If `data_home` is not a folder, or the file's checksum is not that of the registry; it is a
+        ValueError.
 
     Examples
     --------
@@ -108,7 +125,10 @@ def locate(name, data_home=None, download_if_missing=True):
             continue
         folder = Path(folder).expanduser()
         if not folder.is_dir():
-            raise ValueError(f"{origin}={str(folder)!r} is not a folder")
+            raise DataFileError(
+                f"{origin}={str(folder)!r} is not a folder: correct it, or leave it out to have "
+                "the file downloaded"
+            )
         path = folder / name
         if path.is_file():
             check_sha256(path, entry.sha256)
@@ -134,7 +154,7 @@ def check_sha256(path, expected):
 
     Raises
     ------
-    ValueError
+    DataFileError
         If its SHA-256 differs; both are in the message.
 
     Examples
@@ -143,11 +163,11 @@ def check_sha256(path, expected):
     >>> check_sha256("README.md", "0" * 64)  # doctest: +SKIP
     Traceback (most recent call last):
     ...
-    ValueError: README.md has SHA-256 ..., expected 000...: ...
+    scalinglaws.datasets._files.DataFileError: README.md has SHA-256 ..., expected 000...: ...
     """
     found = _sha256(path)
     if found != expected:
-        raise ValueError(
+        raise DataFileError(
             f"{path} has SHA-256 {found}, expected {expected}: it is another version or damaged; "
             "remove it to have it downloaded again"
         )
@@ -180,5 +200,7 @@ def _download(name, entry, folder):
             f"cannot download {name} from {entry.url} ({type(error).__name__}); put the file at "
             f"FOLDER/{name} and pass data_home=FOLDER (or set SCALINGLAWS_DATA=FOLDER)"
         ) from error
+    except ValueError as error:
+        raise DataFileError(f"{entry.url} cannot be used: {error}") from error
     finally:
         logger.setLevel(level)

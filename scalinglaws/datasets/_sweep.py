@@ -91,10 +91,13 @@ def load_sweep(*, subset="final", return_X_y=False, as_frame=True, data_home=Non
         frame = pd.read_csv(text).astype({"N": float, "D": float})
     frame = arrange(frame)
     frame["reason"] = frame["reason"].fillna("")
+    # The file is older than this column of the trainer.
+    frame.insert(frame.columns.get_loc("ffn") + 1, "gated", True)
     if subset == "final":
         frame = frame[frame["status"] == "ok"].reset_index(drop=True)
     frame.attrs.update(
-        source="trained", notes=["tokens are bytes; N counts embedding and head; three seeds"]
+        source="trained",
+        notes=["tokens are bytes; three seeds", "N counts embedding and head"],
     )
     return as_bunch(
         frame,

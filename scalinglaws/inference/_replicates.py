@@ -13,7 +13,7 @@ from ..estimators._frontier import check_labels
 from ..estimators._inference import check_confidence_level
 from ..noise import NoiseModel
 from ..solvers import examine, parameters
-from ..solvers._vertex_exact import profile_exponents
+from ._profile_minima import profile_minima
 from ._refits import quietly
 
 
@@ -155,17 +155,9 @@ def _fit_profiles(estimator, X, losses, budget, level):
         budget = check_labels("budget", budget, losses.shape[1])
     group, C, names = estimator._budgets(runs, budget)
     n, k = len(losses), len(C)
-    groups = (group + k * np.arange(n)[:, None]).ravel()
-    N, D = np.tile(runs.N, n), np.tile(runs.D, n)
-    exponents = None
-    if estimator.vertex == "exact":
-        each = profile_exponents(np.log(runs.N), np.log(runs.D), losses, runs.weight, group, k)
-        exponents = [np.repeat(part, k) for part in each]
-    found, reasons = estimator._minima(
-        N, D, losses.ravel(), np.ones(N.shape), groups, n * k, exponents
+    log_N, log_D, _, reasons = profile_minima(
+        estimator, runs.N, runs.D, losses, runs.weight, group, k
     )
-    log_N, log_D = (values.reshape(n, k) for values in found[:2])
-    reasons = np.array(reasons, dtype=object).reshape(n, k)
     kept = reasons == ""
     parameters_ = ["a", "b", "a_intercept", "b_intercept"]
     values, ends = np.full((n, 4), np.nan), np.full((2, n, 4), np.nan)

@@ -1,5 +1,7 @@
 """What the noise of runs makes of the minima of IsoFLOP profiles: drawn anew, many times."""
 
+from numbers import Integral, Real
+
 import numpy as np
 from sklearn.base import clone
 
@@ -9,14 +11,16 @@ from ..estimators._inference import check_confidence_level
 from ..exceptions import DataQualityWarning, warn_user
 from ..noise import NoiseModel
 from ..solvers import as_generator
-from ..solvers._isoflop import AKIMA_POINTS, distinct_sizes, sampled_range
-from ..solvers._vertex_exact import profile_exponents
+from ..solvers._isoflop import AKIMA_POINTS, NEAR_SIZE, distinct_sizes, sampled_range
+from ._profile_minima import profile_minima
 from ._refits import quietly
 from ._vertex_noise_result import VertexNoise
 
 _FEWEST_DRAWS = 20
 # Of Porian et al. 2024.
 _AKIMA_FLOOR = 0.33
+# With a smaller share of draws that have a minimum the medians are warned of.
+_MOST = 0.9
 
 
 def vertex_noise(
@@ -27,8 +31,9 @@ def vertex_noise(
 
     The intervals of `ChinchillaApproach2` see how far the minima scatter about their lines. These
     see how well each is determined by its profile, given how much a run repeated with another seed
-    would differ. Whether that is all that moves the minima, says the column scatter of
-    `VertexNoise.power_laws`.
+    would differ. Whether that is all that moves the minima from their line, says the column scatter
+    of `VertexNoise.power_laws`; an error common to all budgets, such as that of the parabola, no
+    column sees.
 
     Parameters
     ----------
@@ -38,16 +43,17 @@ def vertex_noise(
         Parameters N and training tokens D.
     y : array-like of shape (n_runs,)
         Loss in nats per token.
-    noise : float, NoiseModel or callable
-        Standard deviation of the loss of a run: a number in nats per token, a
-        `scalinglaws.noise.NoiseModel`, or a function of the loss that returns nats per token.
+    noise : float, array-like of shape (n_runs,), NoiseModel or callable
+        Standard deviation of the loss of a run: one number in nats per token, or one per row; a
+        function of the losses that returns nats per token; or a `scalinglaws.noise.NoiseModel`.
         `noise_from_replicates` estimates one from seeds, and ``noise_`` of a fitted law is one
         from its residuals.
     sample_weight, budget : array-like of shape (n_runs,), optional
         As in `ChinchillaApproach2.fit`.
     n_draws : int, default=1000
         Draws of noise, 20 at least. A draw whose minimum is at an end of a profile, or outside it,
-        is dropped there, and counted; a budget where fewer than half of them are left is not used.
+        is dropped there, and counted: the median of those left is pulled inward. A budget where
+        fewer than half of them are left is not used.
     weighted : bool, default=True
         Whether budgets count by the inverse square of their spread in the power laws.
     spread_floor : float, optional
@@ -57,7 +63,7 @@ def vertex_noise(
         left.
     separate : bool, default=False
         Draw noise for the profile in D anew, as the code of Porian et al. does, and not use one
-        draw for N* and D* together.
+        draw for N* and D* together. D/N is then that of N*, ``C / (6 N*^2)``.
     confidence_level : float, default=0.95
         Of the intervals.
     random_state : int, Generator, RandomState or None, default=None
@@ -78,7 +84,13 @@ def vertex_noise(
     Warns
     -----
     DataQualityWarning
-        Names the budgets that are not used, and why.
+        Names the budgets that are not used, and why, and those where a tenth of the draws or more
+        have no minimum.
+
+    Notes
+    -----
+    The minimum of a spline is one of 25 places between neighbouring sizes. Noise that moves it by
+    less is not seen: with few sizes and little noise take another vertex.
 
     See Also
     --------
@@ -109,88 +121,75 @@ def vertex_noise(
             f"vertex_noise is about minima of profiles: pass a ChinchillaApproach2, got "
             f"{type(estimator).__name__}; bootstrap resamples the runs of any estimator."
         )
-    if int(n_draws) != n_draws or n_draws < _FEWEST_DRAWS:
-        raise ValueError(f"n_draws={n_draws!r} must be a whole number of at least {_FEWEST_DRAWS}.")
     estimator = clone(estimator)
     estimator._validate_params()
     if spread_floor is None:
         spread_floor = _AKIMA_FLOOR if estimator.vertex == "akima" else 0.0
-    if not (np.isfinite(spread_floor) and spread_floor >= 0):
-        raise ValueError(f"spread_floor={spread_floor!r} must be finite and not negative.")
-    check_confidence_level(confidence_level)
+    _check_options(n_draws, weighted, spread_floor, separate, confidence_level)
     runs = estimator._validate_fit(X, y, sample_weight, n_parameters=6)
     if budget is not None:
         budget = check_labels("budget", budget, len(y))[runs.kept]
     group, C, names = estimator._budgets(runs, budget)
+    scale, on = _scale(noise, runs, len(y))
     # In the order of the values, so that no draw depends on the order of the rows.
     order = np.lexsort((runs.weight, runs.loss, runs.D, runs.N, group))
-    N, D, loss, weight, row, group = (
-        values[order] for values in (runs.N, runs.D, runs.loss, runs.weight, runs.kept, group)
+    N, D, loss, weight, row, group, scale = (
+        values[order]
+        for values in (runs.N, runs.D, runs.loss, runs.weight, runs.kept, group, scale)
     )
-    profiles = _Profiles(estimator, N, D, weight, group, len(C))
-    scale, on = _scale(noise, 6.0 * N * D, loss, row)
-    normal = _normals(
-        as_generator(random_state), [N, D] if separate else [N], group, len(C), int(n_draws)
-    )
-    losses = [_noisy(loss, scale, on, values, row) for values in normal]
-    minima, reasons = profiles.minima(loss[None])
-    drawn = quietly(lambda each: [profiles.minima(losses)[0] for losses in each], losses)
-    log_N, optimum, log_D = drawn[0][0], drawn[0][2], drawn[-1][1]
-    valid = np.minimum(np.isfinite(log_N).sum(axis=0), np.isfinite(log_D).sum(axis=0))
-    reasons = [
-        reason or (f"{kept} of {n_draws} draws have a minimum" if kept < n_draws / 2 else "")
-        for reason, kept in zip(reasons[0], valid.tolist(), strict=True)
+
+    def minima(losses):
+        return profile_minima(estimator, N, D, losses, weight, group, len(C))
+
+    rng, abscissae = as_generator(random_state), [N, D] if separate else [N]
+    drawn = [
+        quietly(minima, _noisy(loss, scale, on, normal, row))
+        for normal in _normals(rng, abscissae, group, len(C), int(n_draws))
     ]
-    _report(names, reasons)
-    keys = names if budget is not None and budget.dtype.kind == "U" else C.tolist()
+    log_N, log_D, optimum = drawn[0][0], drawn[-1][1], drawn[0][2]
+    *vertices, reasons = (values[0] for values in minima(loss[None]))
+    kept = np.minimum(np.isfinite(log_N).sum(axis=0), np.isfinite(log_D).sum(axis=0))
+    reasons = [
+        reason or (f"{n} of {n_draws} draws have a minimum" if n < n_draws / 2 else "")
+        for reason, n in zip(reasons, kept.tolist(), strict=True)
+    ]
+    _report(names, reasons, kept, n_draws)
+    spacings = [_spacing(values, group, len(C)) for values in (N, D)]
+    of_spline = estimator.vertex == "akima"
     return VertexNoise(
         C=C,
-        labels=keys,
+        labels=names if budget is not None and budget.dtype.kind == "U" else None,
         reasons=reasons,
-        vertices=tuple(values[0] for values in minima),
-        log_N=log_N,
-        log_D=log_D,
+        vertices=(10.0 ** vertices[0], 10.0 ** vertices[1]),
+        log_N=log_N * np.log(10),
+        log_D=log_D * np.log(10),
         loss=optimum,
-        floors=tuple(spread_floor * profiles.spacing(values) for values in (N, D)),
+        floors=[spread_floor * spacing for spacing in spacings],
+        steps=[spacing / AKIMA_POINTS if of_spline else 0.0 * spacing for spacing in spacings],
+        separate=separate,
         weighted=weighted,
         confidence_level=confidence_level,
     )
 
 
-class _Profiles:
-    """Runs in profiles, and the minima of these under any losses."""
+def _check_options(n_draws, weighted, spread_floor, separate, confidence_level):
+    if isinstance(n_draws, bool) or not isinstance(n_draws, Integral) or n_draws < _FEWEST_DRAWS:
+        raise ValueError(f"n_draws={n_draws!r} must be a whole number of at least {_FEWEST_DRAWS}.")
+    if not (isinstance(spread_floor, Real) and 0 <= spread_floor < np.inf):
+        raise ValueError(f"spread_floor={spread_floor!r} must be a number, finite, not negative.")
+    for name, value in (("weighted", weighted), ("separate", separate)):
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"{name}={value!r} must be True or False.")
+    check_confidence_level(confidence_level)
 
-    def __init__(self, estimator, N, D, weight, group, n_groups):
-        self.estimator, self.N, self.D, self.weight = estimator, N, D, weight
-        self.group, self.n_groups = group, n_groups
 
-    def minima(self, losses):
-        """Return log N*, log D* and loss of shape (n_draws, n_groups), NaN for none, and why."""
-        n, k = len(losses), self.n_groups
-        exponents = None
-        if self.estimator.vertex == "exact":
-            u, v = np.log(self.N), np.log(self.D)
-            each = profile_exponents(u, v, losses, self.weight, self.group, k)
-            exponents = [np.repeat(part, k) for part in each]
-        found, reasons = self.estimator._minima(
-            *(np.tile(values, n) for values in (self.N, self.D)),
-            losses.ravel(),
-            np.tile(self.weight, n),
-            (self.group + k * np.arange(n)[:, None]).ravel(),
-            n * k,
-            exponents,
-        )
-        none = np.array([bool(reason) for reason in reasons]).reshape(n, k)
-        log_N, log_D, loss = (np.where(none, np.nan, values.reshape(n, k)) for values in found[:3])
-        return (log_N * np.log(10), log_D * np.log(10), loss), np.reshape(reasons, (n, k)).tolist()
-
-    def spacing(self, values):
-        """Return the mean distance of neighbouring sizes (logarithm), as on the spline's grid."""
-        x = np.log(values)
-        low, high = sampled_range(x, self.group, self.n_groups)
-        gaps = distinct_sizes(x / np.log(10), self.group, self.n_groups) - 1
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return AKIMA_POINTS * (high - low) / (AKIMA_POINTS * gaps - 1)
+def _spacing(values, group, n_groups):
+    """Return the mean distance of neighbouring sizes (logarithm), as on the grid of a spline."""
+    x = np.log(values)
+    low, high = sampled_range(x, group, n_groups)
+    gaps = distinct_sizes(x / np.log(10), group, n_groups, NEAR_SIZE) - 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return AKIMA_POINTS * (high - low) / (AKIMA_POINTS * gaps - 1)
 
 
 def _normals(rng, abscissae, group, n_groups, n_draws):
@@ -204,25 +203,32 @@ def _normals(rng, abscissae, group, n_groups, n_draws):
     return drawn
 
 
-def _scale(noise, C, loss, row):
-    """Return the standard deviation of every run, and of what."""
+def _scale(noise, runs, n_rows):
+    """Return the standard deviation of every run that is kept, and of what."""
     if isinstance(noise, NoiseModel):
-        return noise.scale(C, loss), noise.on
-    scale = np.asarray(noise(loss) if callable(noise) else noise, dtype=np.float64)
-    if scale.shape not in ((), loss.shape) or (scale.ndim and not callable(noise)):
+        return noise.scale(6.0 * runs.N * runs.D, runs.loss), noise.on
+    try:
+        scale = np.asarray(noise(runs.loss) if callable(noise) else noise, dtype=np.float64)
+    except (TypeError, ValueError):
+        scale = np.full((0,), np.nan)
+    per_run = len(runs.loss) if callable(noise) else n_rows
+    if scale.shape not in ((), (per_run,)) or isinstance(noise, bool):
+        what = f"of shape {scale.shape}" if scale.ndim else repr(noise)
         raise ValueError(
-            f"noise has shape {scale.shape}: give one number, a NoiseModel, or a function of the "
-            "loss that returns one number per run."
+            f"noise {what} is no standard deviation: give a number, one per row ({n_rows}), a "
+            f"NoiseModel, or a function that returns one for each of {len(runs.loss)} losses."
         )
-    scale = np.broadcast_to(scale, loss.shape)
+    if scale.ndim and not callable(noise):
+        scale = scale[runs.kept]
     bad = ~(np.isfinite(scale) & (scale >= 0))
     if bad.any():
         at = int(np.argmax(bad))
+        where = f" for row {runs.kept[at]}, of loss {runs.loss[at]:g}" if scale.ndim else ""
         raise ValueError(
-            f"noise is {scale[at]:g} for row {row[at]}, of loss {loss[at]:g}: a standard deviation "
-            "is finite and not negative."
+            f"noise is {np.atleast_1d(scale)[at]:g}{where}: a standard deviation is finite and not "
+            "negative."
         )
-    return scale, "loss"
+    return np.broadcast_to(scale, runs.loss.shape), "loss"
 
 
 def _noisy(loss, scale, on, normal, row):
@@ -238,8 +244,8 @@ def _noisy(loss, scale, on, normal, row):
     return losses
 
 
-def _report(names, reasons):
-    """Warn of the budgets that are not used, or raise if fewer than two are left."""
+def _report(names, reasons, kept, n_draws):
+    """Warn of budgets not used, and of medians of few draws; raise if fewer than two are left."""
     unused = [f"{name}: {why}" for name, why in zip(names, reasons, strict=True) if why]
     if len(names) - len(unused) < 2:
         raise ValueError(
@@ -251,5 +257,17 @@ def _report(names, reasons):
         warn_user(
             f"vertex_noise did not use {len(unused)} of {len(names)} budgets "
             f"({'; '.join(unused)}).",
+            DataQualityWarning,
+        )
+    few = [
+        f"{name}: {n}"
+        for name, why, n in zip(names, reasons, kept.tolist(), strict=True)
+        if not why and n < _MOST * n_draws
+    ]
+    if few:
+        warn_user(
+            f"of {n_draws} draws only some have a minimum ({'; '.join(few)}): the medians of these "
+            "budgets are pulled towards the middle of their sizes, and intervals do not see it. "
+            "Add sizes on the side of the minimum.",
             DataQualityWarning,
         )

@@ -13,6 +13,8 @@ from ..surfaces._additive import as_positive
 _QUANTITIES = ("N", "D", "D/N")
 # A scatter of the minima less probable than this is said.
 _IMPROBABLE = 0.01
+# Of logarithms.
+_ROUNDING = 1e-9
 
 
 class VertexNoise:
@@ -37,7 +39,7 @@ class VertexNoise:
     table : DataFrame
         A row per budget: budget, N_vertex, D_vertex (of the runs as they are), N_opt, D_opt,
         loss_opt (medians), N_std, D_std (of the logarithms, as weighted), n_valid (draws with a
-        minimum), used, reason.
+        minimum), used, reason. The index is the label where budgets have names.
     N_draws, D_draws : ndarray of shape (n_draws, n_all_budgets)
         Minima of the draws, NaN where there is none.
     n_draws, n_lines : int
@@ -62,18 +64,22 @@ class VertexNoise:
     """
 
     def __init__(
-        self, *, C, labels, reasons, vertices, log_N, log_D, loss, floors, weighted,
-        confidence_level,
+        self, *, C, labels, reasons, vertices, log_N, log_D, loss, floors, steps, separate,
+        weighted, confidence_level,
     ):  # fmt: skip
         self.n_draws, self.weighted = len(log_N), weighted
         self.confidence_level = confidence_level
         self.N_draws, self.D_draws = np.exp(log_N), np.exp(log_D)
         self._used = used = np.array([not reason for reason in reasons])
+        keys = C.tolist() if labels is None else labels
         self.excluded_budgets_ = {
-            label: reason for label, reason in zip(labels, reasons, strict=True) if reason
+            key: reason for key, reason in zip(keys, reasons, strict=True) if reason
         }
-        size, data = (_optima(*each, used) for each in zip((log_N, log_D), floors, strict=True))
-        self._optima = {"N": size, "D": data, "D/N": _ratio(size, data)}
+        size, data = (
+            _optima(*each, used) for each in zip((log_N, log_D), floors, steps, strict=True)
+        )
+        ratio = _ratio_of(size, C, used) if separate else _ratio(size, data)
+        self._optima = {"N": size, "D": data, "D/N": ratio}
         self._x = np.log(C[used])
         if not np.ptp(self._x) > 1e-9:
             raise ValueError(
@@ -87,17 +93,18 @@ class VertexNoise:
         self.table = pd.DataFrame(
             {
                 "budget": C,
-                "N_vertex": np.exp(vertices[0]),
-                "D_vertex": np.exp(vertices[1]),
+                "N_vertex": vertices[0],
+                "D_vertex": vertices[1],
                 "N_opt": np.exp(size.median),
                 "D_opt": np.exp(data.median),
-                "loss_opt": _optima(loss, 0.0, used).median,
+                "loss_opt": _medians(loss)[0],
                 "N_std": size.std,
                 "D_std": data.std,
                 "n_valid": self._optima["D/N"].n_valid,
                 "used": used,
                 "reason": reasons,
-            }
+            },
+            index=None if labels is None else pd.Index(labels, name="label"),
         )
 
     def __str__(self):
@@ -113,6 +120,37 @@ class VertexNoise:
                 "noise explains"
             )
         return said
+
+    def summary(self):
+        """Return the exponents a and b.
+
+        Returns
+        -------
+        DataFrame of shape (2, 4)
+            Rows a and b; columns estimate, std_err (standard deviation over the lines), ci_low and
+            ci_high.
+        """
+        laws = self.power_laws().loc[["N", "D"]].set_axis(pd.Index(["a", "b"], name="parameter"))
+        laws["std_err"] = [np.std(self._lines(name)[1], ddof=1) for name in ("N", "D")]
+        laws = laws.rename(columns={"exponent": "estimate"})
+        return laws[["estimate", "std_err", "ci_low", "ci_high"]]
+
+    def conf_int(self, confidence_level=None):
+        """Return intervals of a and b.
+
+        Parameters
+        ----------
+        confidence_level : float, optional
+            That of the result by default.
+
+        Returns
+        -------
+        DataFrame of shape (2, 2)
+            Rows a and b; columns ci_low and ci_high.
+        """
+        laws = self.power_laws(confidence_level=confidence_level).loc[["N", "D"]]
+        laws = laws.set_axis(pd.Index(["a", "b"], name="parameter"))
+        return laws[["ci_low", "ci_high"]]
 
     def power_laws(self, weighted=None, confidence_level=None):
         """Return the power laws of N*, D* and D*/N* in C.
@@ -131,8 +169,9 @@ class VertexNoise:
             Rows N, D, D/N; columns exponent, coefficient (of ``coefficient * C**exponent``), r2
             (unweighted, of the logarithms), ci_low and ci_high of the exponent, n_lines, and
             scatter: how far the medians lie from the line (root mean square, with two degrees of
-            freedom less) in units of their spread, NaN for two budgets. Well above 1, something
-            else than noise moves the minima, and the intervals are too narrow.
+            freedom less) in units of the spread of their draws, without the floor; NaN for two
+            budgets, infinite where draws do not differ but the minima leave the line. Well above
+            1, something else than noise moves the minima, and the intervals are too narrow.
         """
         tails = self._tails(confidence_level)
         rows = {}
@@ -153,7 +192,17 @@ class VertexNoise:
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("quantity")
 
     def optimal_allocation(self, C):
-        """Compute-optimal N and D at budgets `C` (FLOPs), from the power laws."""
+        """Compute-optimal N and D from the power laws.
+
+        Parameters
+        ----------
+        C : float or array-like of shape (n_budgets,)
+            Training compute in FLOPs.
+
+        Returns
+        -------
+        N, D : ndarray
+        """
         x = np.log(as_positive(C, "C"))
         return tuple(np.exp(a * x + c) for (a, c), _, _ in map(self._lines, ("N", "D")))
 
@@ -197,10 +246,14 @@ class VertexNoise:
         return (line.slope, line.intercept), slopes, draws @ share - slopes * (share @ self._x)
 
     def _scatter(self, name, residual):
-        std = self._optima[name].std[self._used]
-        if len(residual) < 3 or not std.all():
+        if len(residual) < 3:
             return np.nan
-        return np.sqrt(((residual / std) ** 2).sum() / (len(residual) - 2))
+        spread = self._optima[name].spread[self._used]
+        # Where draws do not differ, rounding is no scatter.
+        residual = np.where(np.abs(residual) < _ROUNDING, 0.0, np.abs(residual))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            terms = np.where(residual > 0.0, residual / spread, 0.0)
+        return np.sqrt((terms**2).sum() / (len(residual) - 2))
 
     def _weights(self, std):
         """Return inverse variances, equal ones where no budget has a spread."""
@@ -220,29 +273,39 @@ class VertexNoise:
 
 
 class _Optima(NamedTuple):
-    """Logarithm of a quantity: medians, spreads and draws that are left, per budget; lines."""
+    """Logarithm of a quantity per budget: medians, spreads and draws that are left; lines.
+
+    `std` is what weights go by, `spread` what the draws themselves differ by.
+    """
 
     median: np.ndarray
     std: np.ndarray
+    spread: np.ndarray
     n_valid: np.ndarray
     lines: np.ndarray
 
 
-def _optima(draws, floor, used):
-    """Summarise draws of shape (n_draws, n_budgets)."""
+def _medians(draws):
+    """Return medians and standard deviations of the draws that are left, and how many are."""
     valid = [own[np.isfinite(own)] for own in draws.T]
-    n_valid = np.array([len(own) for own in valid])
     median = np.array([np.median(own) if len(own) else np.nan for own in valid])
     # The deviation of equal numbers is rounding, not always 0.
-    spread = np.array(
-        [(np.std(own) if np.ptp(own) else 0.0) if len(own) else np.nan for own in valid]
-    )
+    spread = [(np.std(own) if np.ptp(own) else 0.0) if len(own) else np.nan for own in valid]
+    return median, np.array(spread), np.array([len(own) for own in valid])
+
+
+def _optima(draws, floor, step, used):
+    """Summarise draws of shape (n_draws, n_budgets), read on a grid of this step."""
+    median, spread, n_valid = _medians(draws)
     with np.errstate(invalid="ignore", divide="ignore"):
-        std = np.maximum(spread, floor) * len(draws) / n_valid
+        scale = len(draws) / n_valid
+        std = np.maximum(spread, floor) * scale
+        spread = np.hypot(spread, step / np.sqrt(12.0)) * scale
     # The draws that are left move up: the i-th line goes through the i-th of every budget.
-    left = [own for own, kept in zip(valid, used, strict=True) if kept]
+    left = [own[np.isfinite(own)] for own in draws.T[used]]
     shortest = min(len(own) for own in left)
-    return _Optima(median, std, n_valid, np.stack([own[:shortest] for own in left], axis=1))
+    lines = np.stack([own[:shortest] for own in left], axis=1)
+    return _Optima(median, std, spread, n_valid, lines)
 
 
 def _ratio(size, data):
@@ -251,6 +314,18 @@ def _ratio(size, data):
     return _Optima(
         data.median - size.median,
         2.0 * size.std,
+        2.0 * size.spread,
         np.minimum(size.n_valid, data.n_valid),
         data.lines[:n] - size.lines[:n],
+    )
+
+
+def _ratio_of(size, C, used):
+    """Return D/N = C / (6 N**2), where N and D have draws of their own."""
+    return _Optima(
+        np.log(C / 6.0) - 2.0 * size.median,
+        2.0 * size.std,
+        2.0 * size.spread,
+        size.n_valid,
+        np.log(C[used] / 6.0) - 2.0 * size.lines,
     )

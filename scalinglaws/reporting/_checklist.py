@@ -1,5 +1,6 @@
 """The reporting checklist of a scaling law."""
 
+import difflib
 import json
 import re
 from dataclasses import asdict, replace
@@ -91,7 +92,8 @@ class Checklist:
         runs : DataFrame, optional
             Table of runs as from `scalinglaws.datasets.read_runs`: number of runs and checkpoints,
             counting, seeds, and settings where it has columns as `scalinglaws.training.COLUMNS`;
-            the notes in its ``attrs``. If it has more rows than the fit, it asks why.
+            the notes in its ``attrs``, and the rules in ``attrs["counting"]`` of a table from
+            `scalinglaws.counting.recount`. If it has more rows than the fit, it asks why.
         extrapolation : DataFrame, optional
             From `scalinglaws.model_selection.cross_validate_extrapolation`: how the law was
             validated.
@@ -307,7 +309,12 @@ class Checklist:
 def _known(key):
     if key in QUESTIONS:
         return key
-    raise ValueError(f"{key!r} is no item of the checklist; the keys are {', '.join(QUESTIONS)}.")
+    close = difflib.get_close_matches(str(key), QUESTIONS, n=3)
+    hint = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    raise ValueError(
+        f"{key!r} is no item of the checklist{hint} scalinglaws.reporting.QUESTIONS lists the "
+        f"{len(QUESTIONS)} keys, and so does the checklist as JSON."
+    )
 
 
 def _sizes(X, y, n_fitted):

@@ -1,7 +1,11 @@
-r"""Checklists as Markdown and LaTeX; whatever an answer holds is shown as it was written."""
+r"""Checklists as Markdown and LaTeX.
+
+Whatever an author writes is shown as it was written; powers in what was filled in are set as such.
+"""
 
 import re
 
+from ._item import FILLED, MISSING
 from ._questions import CATEGORIES
 
 _SOURCE = (
@@ -31,6 +35,10 @@ _LATEX = {
     "[": "{[}",
     "]": "{]}",
 }
+# N^alpha, (C / 1e18)^-0.25, (...)^(alpha_N / alpha_D).
+_POWER = re.compile(r"(?P<base>\)|\b[A-Za-z]\w*)\^(?P<power>\([\w ./+-]*\)|-?\w+(?:\.\d+)?)")
+_SYMBOL = re.compile(r"(?P<name>[A-Za-z]+)(?:_(?P<index>\w+))?")
+_GREEK = ("alpha", "beta", "gamma", "delta")
 
 
 def escape_markdown(text):
@@ -39,8 +47,8 @@ def escape_markdown(text):
     Examples
     --------
     >>> from scalinglaws.reporting._export import escape_markdown
-    >>> print(escape_markdown("A / N**alpha | a_1 <b>\nnext"))
-    A / N\*\*alpha \| a\_1 &lt;b&gt;<br>next
+    >>> print(escape_markdown("A / N^alpha | a_1 *b* <b>\nnext"))
+    A / N^alpha \| a\_1 \*b\* &lt;b&gt;<br>next
     """
     text = _MARKDOWN.sub(r"\\\1", text.strip())
     text = re.sub("[&<>]", lambda match: _HTML[match[0]], text)
@@ -56,8 +64,46 @@ def escape_latex(text):
     >>> print(escape_latex("5 % of A_1 & B\\C"))
     5 \% of A\_1 \& B\textbackslash{}C
     """
-    text = "".join(_LATEX.get(letter, letter) for letter in text.strip())
-    return re.sub(r"\s*\r?\n\s*", r" \\newline ", text)
+    return _one_line(_escaped(text))
+
+
+def _escaped(text):
+    return "".join(_LATEX.get(letter, letter) for letter in text)
+
+
+def _one_line(text):
+    return re.sub(r"\s*\r?\n\s*", r" \\newline ", text.strip())
+
+
+def latex_formulas(text):
+    r"""Escape a text for a cell of a LaTeX table, with its powers in mathematics.
+
+    Examples
+    --------
+    >>> from scalinglaws.reporting._export import latex_formulas
+    >>> print(latex_formulas("(A / N^alpha_1)^(b / 2) of 5 %"))
+    (A / $N^{\alpha_{1}}$)$^{b / 2}$ of 5 \%
+    """
+    written, end = [], 0
+    for match in _POWER.finditer(text):
+        written.append(_escaped(text[end : match.start()]))
+        power = _SYMBOL.sub(_symbol, match["power"].strip("()"))
+        if match["base"] == ")":
+            written.append(f")$^{{{power}}}$")
+        else:
+            written.append(f"${_SYMBOL.sub(_symbol, match['base'])}^{{{power}}}$")
+        end = match.end()
+    return _one_line("".join([*written, _escaped(text[end:])]))
+
+
+def _symbol(match):
+    """Return a name as a symbol of mathematics."""
+    name = match["name"]
+    if name in _GREEK:
+        name = f"\\{name}"
+    elif len(name) > 1:
+        name = rf"\mathrm{{{name}}}"
+    return f"{name}_{{{match['index']}}}" if match["index"] else name
 
 
 def as_markdown(items):
@@ -106,7 +152,9 @@ def as_latex(items):
         lines.append(rf"\multicolumn{{3}}{{l}}{{\textbf{{{escape_latex(title)}}}}} \\")
         for item in items:
             if item.category == category:
-                cells = (item.question, item.answer, item.status)
-                lines.append(" & ".join(escape_latex(cell) for cell in cells) + r" \\")
+                own = item.status in (FILLED, MISSING)
+                answer = (latex_formulas if own else escape_latex)(item.answer)
+                cells = (escape_latex(item.question), answer, escape_latex(item.status))
+                lines.append(" & ".join(cells) + r" \\")
         lines.append(r"\hline")
     return "\n".join([*lines, r"\end{longtable}"]) + "\n"

@@ -9,13 +9,13 @@ from ..estimators._surface_fit import SurfaceFit
 from ..plotting._units import format_count
 from ._facts import Fact
 
-_CHINCHILLA = "L(N, D) = E + A / N**alpha + B / D**beta"
+_CHINCHILLA = "L(N, D) = E + A / N^alpha + B / D^beta"
 _FORMS = {
     "chinchilla": _CHINCHILLA,
-    "tied": "L(N, D) = E + A / N**alpha + B / D**alpha",
-    "generalized": "L(N, D) = E + (A / N**alpha + B / D**beta)**gamma",
-    "offset-free": "L(N, D) = A / N**alpha + B / D**beta",
-    "kaplan": "L(N, D) = ((Nc / N)**(alpha_N / alpha_D) + Dc / D)**alpha_D",
+    "tied": "L(N, D) = E + A / N^alpha + B / D^alpha",
+    "generalized": "L(N, D) = E + (A / N^alpha + B / D^beta)^gamma",
+    "offset-free": "L(N, D) = A / N^alpha + B / D^beta",
+    "kaplan": "L(N, D) = ((Nc / N)^(alpha_N / alpha_D) + Dc / D)^alpha_D",
 }
 _FRONTIER = "log10 N* = a log10 C + a_intercept, log10 D* = b log10 C + b_intercept"
 _HOFFMANN = "earlier work: Hoffmann et al. 2022, arXiv 2203.15556"
@@ -42,7 +42,7 @@ _SOLVED = "levels in closed form on a grid of exponents, then damped Newton step
 _VERTICES = {
     "parabola": "least-squares parabola of the loss in log10 N, and in log10 D, per budget",
     "akima": "lowest point of an Akima spline of the log loss in log N per budget",
-    "exact": "least-squares curve E + A / N**alpha + B / D**beta per budget, common exponents",
+    "exact": "least-squares curve E + A / N^alpha + B / D^beta per budget, common exponents",
 }
 
 
@@ -80,7 +80,7 @@ def describe_fit(estimator, found):
 def _describe_law(estimator, found):
     if isinstance(estimator, PowerLaw):
         x = estimator.variable
-        found.fill("form", f"L({x}) = {'E + ' * estimator.offset}A / {x}**alpha")
+        found.fill("form", f"L({x}) = {'E + ' * estimator.offset}A / {x}^alpha")
         found.fill("variables", f"{_meaning(x)}, loss")
         found.fill("constraints", "E is not negative" if estimator.offset else "E = 0")
         origin = "earlier work: Henighan et al. 2020, arXiv 2010.14701"
@@ -94,7 +94,9 @@ def _describe_law(estimator, found):
         found.fill("origin", _KAPLAN if law == "kaplan" else _HOFFMANN)
     _describe_objective(estimator, found)
     noise = estimator.noise_
-    text = f"{noise}; residuals are divided by it"
+    # The formula of Python, as one writes it.
+    formula = str(noise).replace(" * ", " ").replace("**", "^")
+    text = f"{formula}; residuals are divided by it"
     if noise.variable == "constant" and estimator._problem_.noise is not None:
         text = f"{noise} times the scale that was given for each row; residuals are divided by it"
     elif noise.variable == "constant":

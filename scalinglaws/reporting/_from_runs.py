@@ -12,6 +12,13 @@ _SMALL = ("N_non_embedding", "N_no_emb")
 _LEFT_OUT = ("leaves out", "left out", "set aside", "have no")
 _COUNTED = ("is derived", "is the column", "times 6 N D", "counting convention")
 _SIZES = ("N counts", "N is the nominal")
+# What an answer about N says if the embeddings are in, and if they are not.
+_WITH = ("with embedding", "included", "including")
+_WITHOUT = ("without", "non-embedding", "excluded", "excluding")
+# Rules of `scalinglaws.counting` by that; the last layer, which others count, may be meant by both.
+_RULES = {"all": True, "non-embedding": False, "kaplan": False, "layers": False}
+# Of `recount`, which says it in `attrs["counting"]` too.
+_AGAIN = ("counted again: ",)
 _HYPERPARAMETERS = {
     "schedule": "schedule",
     "warmup": "warm-up steps",
@@ -52,7 +59,7 @@ def describe_runs(runs, found, n_fitted=None):
     _describe_exclusions(runs, found, notes, n_fitted)
     _describe_training(runs, found)
     for note in notes:
-        if not any(word in note for word in (*_LEFT_OUT, *_COUNTED, *_SIZES)):
+        if not any(word in note for word in (*_LEFT_OUT, *_COUNTED, *_SIZES, *_AGAIN)):
             found.add("n_points", note)
 
 
@@ -89,33 +96,48 @@ def _describe_counting(runs, found, notes):
             )
     else:
         found.fill("compute_counting", "C = 6 N D; the table has no compute of its own")
+    rules = runs.attrs.get("counting", {})
+    if rules:
+        _describe_rules(rules, found, notes)
+        return
     for note in notes:
         if any(word in note for word in _COUNTED):
             found.add("compute_counting", note)
         elif any(word in note for word in _SIZES):
             found.add("parameter_counting", note)
-    # Of a table that was counted again the notes know better.
-    recounted = any(note.startswith("recounted: N") for note in notes)
-    for name in () if recounted else _SMALL:
+    for name in _SMALL:
         if name not in runs:
             continue
         share = N / runs[name].to_numpy(dtype=float)
-        if np.abs(share - 1).max() <= _EXACT:
-            text = f"N equals column {name}: embeddings are not counted"
-            words = (
-                ("without", "non-embedding", "excluded", "excluding"),
-                ("with embedding", "included", "including"),
-            )
-        else:
+        counted = np.abs(share - 1).max() > _EXACT
+        text = f"N equals column {name}: embeddings are not counted"
+        if counted:
             text = f"N is {share.min():.3g} to {share.max():.3g} times column {name}: embeddings "
             text += "are counted"
-            words = (
-                ("with embedding", "included", "including"),
-                ("without embedding", "non-embedding"),
-            )
         found.add("parameter_counting", text)
-        found.facts.setdefault("parameter_counting", []).append(Fact("words", words, text))
+        _embeddings(counted, text, found)
         break
+
+
+def _describe_rules(rules, found, notes):
+    """Say by which rules a table was counted again; what was said of its N and C is of the past."""
+    if "C" in rules:
+        found.add("compute_counting", f"C is counted by the rule {rules['C']!r}")
+    for note in notes:
+        # Counting again leaves D as it is.
+        if note.startswith("D is "):
+            found.add("compute_counting", f"before it was counted again, {note}")
+    if "N" in rules:
+        text = f"N is counted by the rule {rules['N']!r} of scalinglaws.counting"
+        found.add("parameter_counting", text)
+        if rules["N"] in _RULES:
+            _embeddings(_RULES[rules["N"]], text, found)
+
+
+def _embeddings(counted, text, found):
+    """Note what contradicts that embeddings are counted, or that they are not."""
+    words = (_WITH, ("without embedding", "non-embedding")) if counted else (_WITHOUT, _WITH)
+    found.facts.setdefault("parameter_counting", []).append(Fact("words", words, text))
 
 
 def _describe_exclusions(runs, found, notes, n_fitted):

@@ -9,8 +9,8 @@ from scipy.optimize import minimize_scalar
 # Sizes closer than this (relative) count as one: they cannot carry a curvature.
 _SAME_SIZE = 1e-6
 
-# For a spline, sizes closer than this (log10) do: two losses that close make it swing.
-_NEAR_SIZE = np.log10(1.01)
+# For a spline, sizes closer than this (relative) do: two losses that close make it swing.
+NEAR_SIZE = 0.01
 
 # Porian et al. 2024 look for the minimum on this many points per pair of neighbouring sizes.
 AKIMA_POINTS = 25
@@ -83,10 +83,10 @@ def group_budgets(C, tolerance):
     return np.concatenate(([0], np.cumsum(starts)))[inverse.ravel()]
 
 
-def distinct_sizes(x, group, n_groups):
-    """Count the distinct abscissae (logarithms to base 10) of each group."""
+def distinct_sizes(x, group, n_groups, nearest=_SAME_SIZE):
+    """Count the abscissae (logarithms to base 10) of each group that differ by more than this."""
     order = np.lexsort((x, group))
-    new = np.diff(x[order]) > np.log10(1.0 + _SAME_SIZE)
+    new = np.diff(x[order]) > np.log10(1.0 + nearest)
     other = np.diff(group[order]) > 0
     return np.bincount(group[order][1:][new | other], minlength=n_groups) + (
         np.arange(n_groups) == group[order][0]
@@ -283,7 +283,7 @@ def _splines(x, values, group, problem):
     order = np.lexsort((values, x, group))
     x, values, group = x[order], values[order], group[order]
     ends = np.searchsorted(group, np.arange(len(problem) + 1))
-    close = (np.diff(x) <= _NEAR_SIZE) & (np.diff(group) == 0)
+    close = (np.diff(x) <= np.log10(1.0 + NEAR_SIZE)) & (np.diff(group) == 0)
     crowded = set(group[1:][close].tolist())
     shared = {}
     for j, (start, stop) in enumerate(zip(ends[:-1], ends[1:], strict=True)):
@@ -307,7 +307,7 @@ def _lowest_per_size(x, values):
     knots, lowest = [], []
     start = 0
     while start < len(x):
-        stop = int(np.searchsorted(x, x[start] + _NEAR_SIZE, side="right"))
+        stop = int(np.searchsorted(x, x[start] + np.log10(1.0 + NEAR_SIZE), side="right"))
         best = start + int(np.argmin(values[start:stop]))
         knots.append(x[best])
         lowest.append(values[best])

@@ -58,23 +58,25 @@ class Study:
     citation: str
     experiments: tuple
 
-    def select(self, numbers=None):
-        """Return the experiments of these numbers, or all.
+    def select(self, chosen=None):
+        """Return the experiments of these numbers or names, or all.
 
         Raises
         ------
         ValueError
-            If `numbers` is no list or an empty one, or the study has no experiment of a number.
+            If `chosen` is no list or an empty one, or names no experiment of the study.
         """
-        if numbers is None:
+        if chosen is None:
             return self.experiments
-        if isinstance(numbers, int | str) or not len(numbers):
+        if isinstance(chosen, int | str) or not len(chosen):
             raise ValueError(
-                f"experiments must be a list of numbers, got {numbers!r}; leave it out to run all."
+                f"experiments must be a list of numbers or names, got {chosen!r}; leave it out to "
+                "run all."
             )
         known = {experiment.number: experiment for experiment in self.experiments}
-        unknown = [number for number in numbers if number not in known]
+        known |= {experiment.name: experiment for experiment in self.experiments}
+        unknown = [which for which in chosen if which not in known]
         if unknown:
             listed = ", ".join(f"{e.number} ({e.name})" for e in self.experiments)
             raise ValueError(f"{self.name} has no experiment {unknown[0]!r}; it has {listed}.")
-        return tuple(known[number] for number in dict.fromkeys(numbers))
+        return tuple(dict.fromkeys(known[which] for which in chosen))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
@@ -16,6 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from .._atomic import replacing
 from .._progress import reporting
+from ..datasets._files import DataFileError
 from ..exceptions import DataQualityWarning
 from ._compare import COLUMNS
 
@@ -76,8 +78,8 @@ def reproduce(
     ----------
     study : str or Study
         Name of a study, such as "czech2026".
-    experiments : list of int, optional
-        Numbers of the experiments; all by default.
+    experiments : list of int or str, optional
+        Numbers or names of the experiments; all by default.
     out : str or path-like, optional
         Folder for the tables (CSV), the figures (PNG) and ``comparison.csv``, one for each study.
         Experiments that an earlier run with this version finished there are not repeated. Without
@@ -98,8 +100,12 @@ def reproduce(
     Raises
     ------
     ValueError
-        If the study or the experiment is unknown, or a quick run would overwrite what a full run
-        left in `out`.
+        If the study or the experiment is unknown, `out` holds results of another study, a quick run
+        would overwrite what a full run left there, or a file of data is not the pinned one.
+    OSError
+        If `out` cannot be written to.
+    RuntimeError
+        If an experiment fails.
 
     Examples
     --------
@@ -111,8 +117,8 @@ def reproduce(
     study = load_study(study) if isinstance(study, str) else study
     chosen = study.select(experiments)
     if out is not None:
-        out = Path(out)
-        out.mkdir(parents=True, exist_ok=True)
+        out = _folder(out)
+        _keep_others(out, study)
         _keep_full(out, study, quick)
     done = {e.number: _finished(out, e, quick) for e in chosen if not force and out is not None}
     done = {number: found for number, found in done.items() if found is not None}
@@ -178,9 +184,11 @@ def _in_order(study, tables):
 
 
 def _perform(experiment, out, quick):
-    """Run one experiment; an error in it is not one of the user's input."""
+    """Run one experiment; an error in it is not one of the user's input, but for the data."""
     try:
         return _run(experiment, out, quick)
+    except DataFileError:
+        raise
     except ValueError as error:
         raise RuntimeError(f"experiment {experiment.label} failed: {error}") from error
 
@@ -260,12 +268,48 @@ def _record_path(out, experiment):
 
 def _record(out, experiment):
     """Return what an earlier run recorded when it had finished an experiment, or None."""
+    return _read_record(_record_path(out, experiment))
+
+
+def _read_record(path):
     try:
-        record = json.loads(_record_path(out, experiment).read_text("utf-8"))
+        record = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     whole = isinstance(record, dict) and set(_RECORDED) <= set(record)
     return record if whole else None
+
+
+def _folder(out):
+    """Return a folder that can be written to, made if need be."""
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=out):
+            return out
+    except OSError as error:
+        reason = "it is a file" if out.is_file() else error.strerror or type(error).__name__
+        raise OSError(
+            f"results cannot be written to {out} ({reason}): give a folder that can be written to."
+        ) from error
+
+
+def _keep_others(out, study):
+    """Raise where a folder holds results of another study, whose files would be mixed with ours."""
+    names = {path.stem.partition("_")[2] for path in out.glob("*_*.json") if _read_record(path)}
+    if (out / "comparison.csv").exists():
+        try:
+            names |= set(pd.read_csv(out / "comparison.csv")["experiment"].astype(str))
+        except (ValueError, KeyError) as error:
+            raise ValueError(
+                f"{out / 'comparison.csv'} is no comparison of a study: give another folder."
+            ) from error
+    others = sorted(names - {experiment.name for experiment in study.experiments})
+    if others:
+        raise ValueError(
+            f"{out} holds results of another study ({', '.join(others[:3])}), which those of "
+            f"{study.name} would be mixed with: give each study a folder of its own."
+        )
 
 
 def _keep_full(out, study, quick):

@@ -29,7 +29,7 @@ def test_markdown_on_stdout_and_what_is_missing_on_stderr(cli, runs_csv):
     assert code == 0
     assert out.startswith("# Reporting checklist\n") and "## Fitting" in out
     assert "| How many models were trained? | 21 (each row" in out
-    assert "L(N, D) = E + A / N\\*\\*alpha" in out
+    assert "L(N, D) = E + A / N^alpha" in out
     assert err.startswith("scalinglaws: ") and "items are missing: purpose," in err
 
 
@@ -62,6 +62,14 @@ def test_files_and_formats(cli, runs_csv, tmp_path, answers):
     assert "VPNLS" in second["optimiser"].answer and "VPNLS" not in first["optimiser"].answer
     cli("checklist", runs_csv, "--out", "one.tex")
     assert "\\begin{longtable}" in (tmp_path / "one.tex").read_text()
+
+
+def test_json_is_a_format_and_a_format_makes_any_ending_do(cli, runs_csv, tmp_path):
+    _, out, _ = cli("checklist", runs_csv, "--json")
+    _, same, _ = cli("checklist", runs_csv, "--json", "--format", "json")
+    assert out == same and Checklist.from_json(out)["n_runs"].status == "filled automatically"
+    code, _, _ = cli("checklist", runs_csv, "--format", "markdown", "--out", "one.txt")
+    assert code == 0 and (tmp_path / "one.txt").read_text().startswith("# Reporting checklist")
 
 
 def test_all_answered(cli, runs_csv, answers):
@@ -102,7 +110,8 @@ def test_checkpoints(cli, tmp_path):
     [
         ("{", ("this is no JSON",)),
         ("[1]", ("answers are an object",)),
-        ({"colour": "red"}, ("'colour' is no item", "the keys are form")),
+        ({"colour": "red"}, ("'colour' is no item",)),
+        ({"seed": 1}, ("'seed' is no item of the checklist; did you mean 'seeds'?",)),
         ({"seeds": {"a": 1}}, ("is no answer",)),
         ({"format": "x"}, ('"format" must be',)),
     ],
@@ -114,6 +123,12 @@ def test_bad_answers(refused, runs_csv, answers, content, words):
 def test_bad_options(refused, runs_csv, tmp_path):
     refused(("checklist", runs_csv, "--method", "approach4"), "'approach4' is not one of")
     refused(("checklist", runs_csv, "--format", "docx"), "'docx' is not one of markdown")
-    refused(("checklist", runs_csv, "--answers", "none.json"), "cannot read --answers")
+    refused(("checklist", runs_csv, "--answers", "none.json"), "none.json: no such file")
+    refused(("checklist", runs_csv, "--answers", tmp_path), "cannot read --answers")
+    for name in ("x.pdf", "checklist"):
+        words = "means no format; choose one of .md, .markdown, .tex, .latex, .json"
+        refused(("checklist", runs_csv, "--out", name), f"--out {name}: ", words)
+        assert not (tmp_path / name).exists()
+    refused(("checklist", runs_csv, "--json", "--format", "latex"), "--format is latex")
     refused(("checklist", runs_csv, "--out", tmp_path / "no" / "x.md"), "cannot write to --out")
     refused(("checklist", runs_csv, "--method", "approach1"), "cannot be fitted", "checkpoints")

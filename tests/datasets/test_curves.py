@@ -28,6 +28,7 @@ def law_curves(n_sizes=9, n_points=120):
     return pd.DataFrame({"N": N, "D": D, "loss": LAW.loss(N, D), "run": N})
 
 
+@pytest.mark.filterwarnings("ignore:the curve is logged:scalinglaws.exceptions.DataQualityWarning")
 @pytest.mark.parametrize("window", [0.0, 0.05, 0.3])
 @pytest.mark.parametrize("n", [1, 2, 19, 21, 137])
 def test_smoothing_is_the_mean_over_growing_windows(n, window):
@@ -95,7 +96,7 @@ def test_a_point_needs_a_checkpoint_near():
         curves, [ends[0] * 1.0999, ends[1] * 1.101], window=0, min_sizes=1, keep="all"
     )
     beyond = found[(found["N"] == 1e8)]
-    assert len(beyond) == 1 and "1 points lie beyond the end" in found.attrs["notes"][-1]
+    assert len(beyond) == 1 and "beyond the end of their curve: 1" in found.attrs["notes"][-1]
     # The loss of the end, at the budget.
     assert beyond["loss"].iloc[0] == pytest.approx(curves["loss"][4], rel=1e-14)
     assert beyond["D"].iloc[0] == pytest.approx(1.0999e10, rel=1e-12)
@@ -125,6 +126,44 @@ def test_the_shift_moves_points_by_half_of_the_interval_before():
     assert found["loss"].to_numpy() == pytest.approx(expected, rel=1e-6)
     plain = curves_to_isoflops(curves, [6e18], window=0)
     assert (found["loss"] < plain["loss"] * (1 - 1e-4)).all()
+
+
+def test_smoothing_of_changing_intervals_is_warned_of():
+    """Dense early, sparse late: a mean over points lies before the middle of its window."""
+    changing = np.r_[np.linspace(1e8, 1e10, 300), np.linspace(1.4e10, 2e11, 60)]
+    for tokens in (np.linspace(1e8, 2e11, 360), np.geomspace(1e8, 2e11, 360)):
+        smooth_curve(tokens, tokens**-0.1)
+    with pytest.warns(DataQualityWarning, match=r"displaces points by up to \d+% of their step"):
+        smooth_curve(changing, changing**-0.1)
+    curves = power_curves([1e8, 2e8, 4e8], changing)
+    with pytest.warns(DataQualityWarning, match="^3 of 3 curves are logged at intervals"):
+        curves_to_isoflops(curves, [1e19], window=0.05)
+    # By default nothing is smoothed, and the curve of the law read as it is.
+    found = curves_to_isoflops(curves, [1e19])
+    assert found["loss"].to_numpy() == pytest.approx(
+        50 * found["N"] ** -0.03 * found["D"] ** -0.1, rel=1e-12
+    )
+
+
+def test_what_is_known_of_the_table_is_known_of_the_profiles():
+    curves = power_curves([1e8, 2e8, 4e8], np.geomspace(1e9, 1e10, 30))
+    curves.attrs = {"notes": ["N counts embeddings"], "counting": {"N": "all", "C": "all"}}
+    twice = pd.concat([curves, curves.assign(run=curves["run"] + "b")])
+    twice.attrs = curves.attrs
+    found = curves_to_isoflops(twice, [3e18])
+    assert found.attrs["counting"] == {"N": "all", "C": "all"}
+    assert found.attrs["notes"] == [
+        "N counts embeddings", "3 of 6 points are not the best of their size"
+    ]  # fmt: skip
+    assert curves.attrs["notes"] == ["N counts embeddings"]
+
+
+def test_a_run_of_one_checkpoint_is_not_beyond_its_end():
+    runs = power_curves([1e8, 2e8, 4e8], [1e10]).assign(D=[2.0e10, 1.05e10, 0.49e10])
+    assert curves_to_isoflops(runs, [1.2e19]).attrs["notes"] == []
+    curves = power_curves([1e8, 2e8, 4e8], np.geomspace(1e9, 1e10, 30))
+    notes = curves_to_isoflops(curves, [6.2e18], min_sizes=1).attrs["notes"]
+    assert notes == ["points beyond the end of their curve: 1"]
 
 
 def test_best_or_all_of_one_size():
@@ -221,7 +260,16 @@ def test_budgets_that_few_sizes_reach_are_named():
         (lambda f: f, {"keep": "mean"}, "keep='mean'"),
         (lambda f: f, {"tolerance": 0.0}, "tolerance=0.0"),
         (lambda f: f, {"min_sizes": 0}, "min_sizes=0"),
+        (lambda f: f, {"min_sizes": np.nan}, "min_sizes=nan"),
         (lambda f: f, {"window": -0.1}, "window=-0.1"),
+        (lambda f: f, {"window": "x"}, "window='x'"),
+        (lambda f: f, {"tolerance": None}, "tolerance=None"),
+        (lambda f: f, {"shift": "x"}, "shift='x' must be True or False"),
+        (lambda f: f, {"run": None}, r"run=\[None\] must name columns"),
+        (lambda f: f, {"run": ["run", "run"]}, "each once"),
+        (lambda f: f.assign(beyond=f["run"]), {"run": "beyond"}, "no quantity"),
+        (lambda f: f.to_numpy(), {}, "must be a DataFrame of checkpoints, got ndarray"),
+        (lambda f: f.assign(C=6.2 * f["N"] * f["D"] ** 1.002), {}, r"FLOPs per token"),
     ],
 )
 def test_what_cannot_be_read(change, options, message):

@@ -1,5 +1,6 @@
 """Noise added to IsoFLOP profiles: its minima are those of one fit after another."""
 
+import re
 import warnings
 
 import numpy as np
@@ -115,8 +116,15 @@ def test_power_laws_and_intervals_are_those_of_weighted_lines(runs):
     assert law["r2"] == pytest.approx(
         1 - ((medians - intercept - slope * x) ** 2).sum() / (len(x) * medians.var())
     )
+    # The spread of the draws as they are, and the step of the grid that their minima lie on.
+    sizes = runs.groupby("budget")["N"]
+    step = (np.log(sizes.max()) - np.log(sizes.min())) / (25 * 8 - 1)
+    spread = np.array(
+        [np.hypot(np.std(np.log(own)), s / 12**0.5) for own, s in zip(left, step, strict=True)]
+    )
+    spread *= 60 / np.array([len(own) for own in left])
     assert law["scatter"] == pytest.approx(
-        np.sqrt((((medians - intercept - slope * x) / std) ** 2).sum() / 2)
+        np.sqrt((((medians - intercept - slope * x) / spread) ** 2).sum() / 2)
     )
     n = min(map(len, left))
     lines = [np.polyfit(x, np.log([own[i] for own in left]), 1, w=1 / std) for i in range(n)]
@@ -170,8 +178,11 @@ def test_draws_without_a_minimum_are_counted(runs):
     # Of three sizes under noise alone, the middle one is the lowest in a third of the draws.
     narrow = make_isoflop(LAW, BUDGETS, 3, half_width=0.1)
     mixed = pd.concat([narrow[narrow["budget"] == BUDGETS[0]], runs[runs["budget"] > BUDGETS[0]]])
-    with pytest.warns(DataQualityWarning, match=r"1e\+18: \d+ of 200 draws have a minimum"):
+    with pytest.warns(DataQualityWarning) as caught:
         found = noisy(mixed, 0.2, n_draws=200)
+    said = [str(warning.message) for warning in caught]
+    assert re.search(r"1e\+18: \d+ of 200 draws have a minimum", said[0])
+    assert re.search(r"of 200 draws only some have a minimum \((1e\+\d+: \d+(; )?)+\)", said[1])
     kept = found.table["n_valid"].to_numpy()
     assert kept[0] < 100 <= kept[1:].min() and found.table["used"].tolist()[0] is False
     assert found.excluded_budgets_ == {BUDGETS[0]: f"{kept[0]} of 200 draws have a minimum"}
@@ -179,11 +190,67 @@ def test_draws_without_a_minimum_are_counted(runs):
     assert "3 of 4 budgets used" in str(found)
 
 
-def test_minima_that_scatter_more_than_the_noise_explains_are_said(runs):
-    moved = runs.copy()
-    moved.loc[moved["budget"] == BUDGETS[1], "N"] *= 1.5
-    assert "too narrow, as the minima scatter" in str(noisy(moved, 0.001, vertex="parabola"))
-    assert "too narrow" not in str(noisy(runs, 0.001, vertex="parabola"))
+@pytest.mark.parametrize(("vertex", "n"), [("parabola", 9), ("exact", 9), ("akima", 7)])
+def test_minima_that_scatter_more_than_the_noise_explains_are_said(vertex, n):
+    """True noise of .01 nats against .002 assumed, which the interval does not forgive."""
+    runs, rng = make_isoflop(EVEN, np.logspace(18, 21, 10), n), np.random.default_rng(0)
+    noise, alarms = NoiseModel(0.01, on="loss"), {0.002: 0, 0.01: 0}
+    for seed in range(12):
+        drawn = runs.assign(loss=noise.draw(runs["C"], runs["loss"], rng))
+        for assumed in alarms:
+            found = noisy(drawn, assumed, vertex, n_draws=100, random_state=seed)
+            alarms[assumed] += "too narrow, as the minima scatter" in str(found)
+    assert alarms[0.002] >= 11 and alarms[0.01] <= 3
+
+
+def test_no_noise_explains_nothing(runs):
+    loss = NoiseModel(0.01, on="loss").draw(runs["C"], runs["loss"], 0)
+    found = noisy(runs.assign(loss=loss), 0.0, vertex="parabola", n_draws=20)
+    assert found.power_laws().loc["N", "scatter"] == np.inf
+    assert "scatter inf times as far" in str(found)
+
+
+def test_noise_of_every_row_goes_with_its_row(runs):
+    """An array, and a function that knows the order of the rows, in any order of them."""
+    sd = np.where(runs["budget"] == BUDGETS[1], 0.05, 0.001)
+    expected = noisy(runs, sd, vertex="parabola")
+    largest = expected.table["N_std"].idxmax()
+    assert largest == 1
+    shuffled = runs.assign(sd=sd).sample(frac=1.0, random_state=0)
+    for noise in (shuffled["sd"].to_numpy(), lambda loss: shuffled["sd"].to_numpy()):
+        found = noisy(shuffled, noise, vertex="parabola")
+        pd.testing.assert_frame_equal(found.table, expected.table)
+
+
+def test_noise_may_depend_on_compute(runs):
+    model = NoiseModel(0.01, "compute", exponent=-0.3, reference=1e18)
+    sd = model.scale(runs["C"].to_numpy(), runs["loss"].to_numpy()) * runs["loss"].to_numpy()
+    found, again = noisy(runs, model, "parabola"), noisy(runs, sd, "parabola")
+    # On the log loss and on the loss: the same to second order.
+    assert found.table["N_std"].to_numpy() == pytest.approx(again.table["N_std"], rel=0.02)
+    assert found.table["N_std"].iloc[0] > 1.5 * found.table["N_std"].iloc[-1]
+
+
+def test_the_ratio_has_one_draw_of_noise(runs):
+    """D/N is C / (6 N**2): independent draws of N and D would make it look more certain."""
+    for separate in (False, True):
+        found = noisy(runs, 0.005, separate=separate)
+        laws = found.power_laws()
+        width = laws["ci_high"] - laws["ci_low"]
+        assert width["D/N"] == pytest.approx(2.0 * width["N"], rel=0.15)
+        assert laws.loc["D/N", "exponent"] == pytest.approx(1 - 2 * found.a_, abs=0.02)
+
+
+def test_summary_is_that_of_every_fit(runs):
+    found = noisy(runs, 0.01)
+    table = found.summary()
+    assert table.index.tolist() == ["a", "b"]
+    assert table.columns.tolist() == ["estimate", "std_err", "ci_low", "ci_high"]
+    assert table["estimate"].tolist() == [found.a_, found.b_]
+    pd.testing.assert_frame_equal(found.conf_int(), table[["ci_low", "ci_high"]])
+    narrow = found.conf_int(0.5)
+    assert (narrow["ci_low"] > table["ci_low"]).all()
+    assert (table["std_err"] * 3 < table["ci_high"] - table["ci_low"]).all()
 
 
 @pytest.mark.parametrize("vertex", VERTICES)
@@ -248,11 +315,18 @@ def test_budgets_may_be_named_or_found(runs):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"noise": -0.1}, "noise is -0.1 for row 0"),
+        ({"noise": -0.1}, "noise is -0.1: a standard"),
+        ({"noise": np.r_[np.full(35, 0.01), -1.0]}, "noise is -1 for row 35, of loss"),
+        ({"noise": "much"}, "is no standard deviation"),
+        ({"noise": True}, "noise True is no standard"),
+        ({"n_draws": None}, "n_draws=None"),
+        ({"weighted": "no"}, "weighted='no' must be True or False"),
+        ({"separate": 1}, "separate=1 must be True or False"),
+        ({"spread_floor": "x"}, "spread_floor='x'"),
         ({"noise": np.nan}, "noise is nan"),
         ({"noise": None}, "noise is nan"),
-        ({"noise": np.full(36, 0.01)}, r"noise has shape \(36,\)"),
-        ({"noise": lambda loss: [0.01, 0.02]}, r"noise has shape \(2,\)"),
+        ({"noise": np.full(35, 0.01)}, r"noise of shape \(35,\) is no"),
+        ({"noise": lambda loss: [0.01, 0.02]}, r"noise of shape \(2,\)"),
         ({"noise": 40.0}, r"draw \d+ has loss=-.* for row \d+"),
         ({"n_draws": 5}, "n_draws=5"),
         ({"n_draws": 30.5}, "n_draws=30.5"),

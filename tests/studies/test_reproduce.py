@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scalinglaws.datasets._files import check_sha256
 from scalinglaws.studies import (
     STUDIES,
     Experiment,
@@ -107,7 +108,8 @@ def test_files_that_an_experiment_no_longer_writes_are_removed(study, tmp_path):
     renamed = replace(first, run=lambda quick=False: {"new": first.run()["numbers"]},
                       compare=lambda tables: [], draw=lambda tables: {})  # fmt: skip
     (tmp_path / "01_mine.csv").write_text("x")
-    reproduce(replace(made, experiments=(renamed,)), out=tmp_path, force=True)
+    changed = replace(made, experiments=(renamed, *made.experiments[1:]))
+    reproduce(changed, [1], out=tmp_path, force=True)
     assert {path.name for path in tmp_path.glob("01_*")} == {
         "01_new.csv", "01_mine.csv", "01_first.json",
     }  # fmt: skip
@@ -190,6 +192,52 @@ def test_an_error_of_an_experiment_is_not_one_of_the_input(study):
         reproduce(broken)
 
 
+def test_an_error_of_the_data_is_one_of_the_input(study, tmp_path, monkeypatch):
+    """Not of the experiment, nor data that cannot be had: the user can put it right."""
+
+    def damaged(quick=False):
+        check_sha256(__file__, "0" * 64)
+
+    made = Study("made", "", (replace(study[0].experiments[0], run=damaged),))
+    with pytest.raises(ValueError, match=r"test_reproduce.py has SHA-256 .*, expected 000"):
+        reproduce(made)
+    monkeypatch.setenv("SCALINGLAWS_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match=r"SCALINGLAWS_DATA='.*nowhere' is not a folder: correct"):
+        reproduce("besiroglu2024", [1], quick=True)
+
+
+@pytest.mark.parametrize("gone", ["comparison.csv", "01_first.json"])
+def test_two_studies_are_not_mixed_in_a_folder(study, tmp_path, gone):
+    made, ran = study
+    reproduce(made, [1], out=tmp_path)
+    other = replace(made, name="other", experiments=(replace(made.experiments[0], name="mine"),))
+    # The one of both that stays there tells.
+    (tmp_path / gone).rename(tmp_path / "other")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    message = rf"{tmp_path} holds results of another study \(first\), .* those of other would be"
+    with pytest.raises(ValueError, match=message):
+        reproduce(other, out=tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before and len(ran) == 1
+    assert reproduce(made, [1], out=tmp_path).met
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n"])
+def test_a_comparison_of_something_else_is_not_overwritten(study, tmp_path, text):
+    (tmp_path / "comparison.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"comparison.csv is no comparison of a study: give"):
+        reproduce(study[0], [1], out=tmp_path)
+    assert (tmp_path / "comparison.csv").read_text() == text
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_anything_runs(study, tmp_path):
+    made, ran = study
+    (tmp_path / "file").write_text("mine")
+    for out, reason in (("file", "it is a file"), ("file/below", "Not a directory")):
+        with pytest.raises(OSError, match=rf"cannot be written to .*{out} \({reason}\): give a"):
+            reproduce(made, out=tmp_path / out)
+    assert ran == [] and (tmp_path / "file").read_text() == "mine"
+
+
 def test_a_part_that_is_missing_is_said_and_not_recorded_as_finished(study, tmp_path):
     def run(quick=False):
         table = pd.DataFrame({"x": [1.0, 2.0]})
@@ -214,8 +262,13 @@ def test_unknown_names_are_refused(study):
     with pytest.raises(ValueError, match=r"made has no experiment 7; it has 1 \(first\), 2"):
         reproduce(study[0], [7])
     for numbers in (1, [], "1"):
-        with pytest.raises(ValueError, match="experiments must be a list of numbers, got"):
+        with pytest.raises(ValueError, match="experiments must be a list of numbers or names, got"):
             reproduce(study[0], numbers)
+
+
+def test_experiments_are_chosen_by_number_or_name(study):
+    made, _ = study
+    assert made.select(["third", 1, 12]) == (made.experiments[2], made.experiments[0])
 
 
 def test_unknown_study():

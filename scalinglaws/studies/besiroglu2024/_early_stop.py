@@ -9,7 +9,8 @@ from ...surfaces import ChinchillaSurface
 from .._compare import compare_tables, compare_values
 from .._experiment import Experiment
 from .._published import published
-from ._settings import CHINCHILLA, DELTA, PARAMETERS, runs
+from .._shared import CHINCHILLA
+from ._settings import DELTA, PARAMETERS, runs
 
 _MEAN, _SUM = "mean, default tolerance", "sum, default tolerance"
 _GRID, _SECOND = "4500 starts", "1000 starts"

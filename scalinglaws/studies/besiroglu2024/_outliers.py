@@ -8,7 +8,8 @@ from ...diagnostics import influence
 from .._compare import compare_tables
 from .._experiment import Experiment
 from .._published import published
-from ._settings import ABSOLUTE, CHINCHILLA, HUBER, PARAMETERS, parameters_of, runs
+from .._shared import CHINCHILLA
+from ._settings import ABSOLUTE, HUBER, PARAMETERS, parameters_of, runs
 
 METHODS = {
     "squared": ChinchillaApproach3(loss="squared", noise="constant"),

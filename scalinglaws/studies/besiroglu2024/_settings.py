@@ -16,8 +16,6 @@ from ...surfaces import ChinchillaSurface
 
 # Transition of their Huber function, in units of the log loss.
 DELTA = 1e-3
-# Compute of Chinchilla: 70e9 parameters, 1.4e12 tokens.
-CHINCHILLA = 6.0 * 70e9 * 1.4e12
 N_RESAMPLES, N_QUICK = 4000, 400
 PARAMETERS = ["A", "B", "E", "alpha", "beta"]
 

@@ -10,8 +10,8 @@ from ...surfaces import ChinchillaSurface
 from .._compare import compare_tables, compare_values
 from .._experiment import Experiment
 from .._published import published
+from .._shared import CHINCHILLA
 from ._settings import (
-    CHINCHILLA,
     HOFFMANN,
     N_QUICK,
     N_RESAMPLES,

@@ -10,18 +10,17 @@ from ...inference import bootstrap
 from .._compare import compare_tables
 from .._experiment import Experiment
 from .._published import published
+from .._shared import CHINCHILLA, quietly
 from ._disagreement_figures import draw_disagreement
 from ._fits import numbers_of
 from ._settings import (
     BASES,
-    CHINCHILLA,
     OBJECTIVE,
     PARAMETERS,
     Label,
     fit_runs,
     labels_of,
     log_size,
-    quietly,
 )
 
 _KEYS = ["dataset", "group", "label"]

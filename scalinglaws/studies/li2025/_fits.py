@@ -8,10 +8,10 @@ import pandas as pd
 from .._compare import compare_tables, compare_values
 from .._experiment import Experiment
 from .._published import published
+from .._shared import CHINCHILLA
 from ._settings import (
     ALL_STARTS,
     BASES,
-    CHINCHILLA,
     DATASETS,
     ISOFLOP,
     PARAMETERS,

@@ -1,26 +1,29 @@
 """Experiment 3: IsoFLOP profiles of the authors' own training curves, as coded and as advised."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 
 from ... import ChinchillaApproach2, ChinchillaApproach3
 from ...datasets import curves_to_isoflops, fetch_li2025
-from ...exceptions import DataQualityWarning
 from ...inference import noise_from_replicates, vertex_noise
 from .._compare import compare_tables, compare_values
 from .._experiment import Experiment
 from .._published import published
+from .._shared import (
+    labelled,
+    line_of_minima,
+    numbers_of_minima,
+    quietly,
+    scatter_of_minima,
+    seed_noise,
+)
 from ._isoflop_figures import draw_isoflop_pipeline
-from ._settings import CHINCHILLA
 
 _BUDGETS = 1e16 * 2.0 ** np.arange(12)
 _SEED, _DRAWS, _QUICK_DRAWS = 42, 1000, 200
-# Standard deviation of a loss in nats per token, and what the code means it to be: a power of the
-# loss through two points. It looks the logarithm of the loss up, and always finds the lower one.
-_CODED = 0.002
+# Loss and standard deviation of a seed, in nats per token, see `seed_noise`.
 _NOISE_POINTS = ((3.0, 0.002), (7.0, 0.05))
+_CODED = seed_noise(_NOISE_POINTS, as_coded=True)
 # The original tells runs apart by these, and keeps the first row of repeats.
 _ORIGINAL_RUN = ["N", "total_steps", "peak_lr"]
 _CELL = ["N", "D", "peak_lr"]
@@ -79,14 +82,22 @@ def isoflop_pipeline(quick=False):
     ----------
     Li, Kudugunta, Zettlemoyer 2025, arXiv 2502.18969; Porian et al. 2024, arXiv 2406.19146.
     """
-    found, points = _Tables(), []
+    rows, optima, lines, points = [], [], [], []
+
+    def add(runs, key, result):
+        label = dict(zip(_KEYS, key, strict=True))
+        numbers = _numbers(result) | scatter_of_minima(runs, label["vertex"])
+        rows.append(label | {"n_points": len(runs)} | numbers)
+        optima.append(labelled(result.table, label))
+        lines.append(labelled(line_of_minima(result, _C), label))
+
     for case in _QUICK if quick else _PUBLISHED:
         runs = _points(*case)
         points.append(_labelled(runs, case))
         # Its draws: those of N* of a budget, then those of D*.
         options = {"separate": True, "random_state": np.random.RandomState(_SEED)}
-        result = _noisy(runs, "akima", _CODED, n_draws=_DRAWS, **options)
-        found.add(runs, result, [*case, "akima", _AS_CODED])
+        key = [*case, "akima", _AS_CODED]
+        add(runs, key, _noisy(runs, "akima", _CODED, n_draws=_DRAWS, **options))
     runs = _points(*_ADVISED)
     points.append(_labelled(runs, _ADVISED))
     repeats = _repeated_runs()
@@ -94,12 +105,12 @@ def isoflop_pipeline(quick=False):
     for vertex in ("exact",) if quick else ("akima", "parabola", "exact"):
         for name in ("residuals",) if quick else noises:
             draws = _QUICK_DRAWS if quick else _DRAWS
-            result = _noisy(runs, vertex, noises[name], n_draws=draws, random_state=_SEED)
-            found.add(runs, result, [*_ADVISED, vertex, name])
+            options = {"n_draws": draws, "random_state": _SEED}
+            add(runs, [*_ADVISED, vertex, name], _noisy(runs, vertex, noises[name], **options))
     return {
-        "isoflop_pipeline": pd.DataFrame(found.rows),
-        "isoflop_optima": pd.concat(found.optima, ignore_index=True),
-        "isoflop_lines": pd.concat(found.lines, ignore_index=True),
+        "isoflop_pipeline": pd.DataFrame(rows),
+        "isoflop_optima": pd.concat(optima, ignore_index=True),
+        "isoflop_lines": pd.concat(lines, ignore_index=True),
         "isoflop_points": pd.concat(points, ignore_index=True),
         "isoflop_noise": _noise_table(runs, noises),
         "repeated_runs": repeats.drop(columns="losses"),
@@ -115,78 +126,32 @@ def _points(checkpoints, rates, variant):
         frame = frame.drop_duplicates([*_ORIGINAL_RUN, "D"])
         # Two sizes have no minimum of a spline, but the original draws noise for them.
         options = _OPTIONS[variant] | {"run": _ORIGINAL_RUN, "min_sizes": 2}
-    return _quietly(curves_to_isoflops, frame, _BUDGETS, **options)
+    return quietly(curves_to_isoflops, frame, _BUDGETS, **options)
 
 
 def _labelled(runs, case):
     """Return the points with their labels, as a table that is written."""
-    table = runs[["N", "D", "C", "loss", "budget"]].assign(**dict(zip(_KEYS, case, strict=False)))
-    return table[[*_KEYS[:3], "budget", "N", "D", "C", "loss"]]
-
-
-def _quietly(function, *args, **options):
-    """Call a function without the warnings of budgets that are left out: they are in the tables."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataQualityWarning)
-        return function(*args, **options)
+    label = dict(zip(_KEYS, case, strict=False))
+    return labelled(runs[["budget", "N", "D", "C", "loss"]], label)
 
 
 def _noisy(runs, vertex, noise, **options):
-    return _quietly(
+    return quietly(
         vertex_noise, ChinchillaApproach2(vertex), runs[["N", "D"]], runs["loss"], noise,
         budget=runs["budget"], **options,
     )  # fmt: skip
 
 
-class _Tables:
-    """The tables of what was found, filled case by case."""
-
-    def __init__(self):
-        self.rows, self.optima, self.lines = [], [], []
-
-    def add(self, runs, found, key):
-        """Add a result of `vertex_noise`."""
-        label = dict(zip(_KEYS, key, strict=True))
-        self.rows.append(label | {"n_points": len(runs)} | _summary(found) | _line(runs, label))
-        lines = found.allocation_interval(_C).xs("N", level="quantity").reset_index()
-        lines.columns = ["C", "N", "low", "high"]
-        for tables, table in ((self.optima, found.table), (self.lines, lines)):
-            table = table.assign(**label)
-            tables.append(table[_KEYS + [name for name in table if name not in _KEYS]])
-
-
-def _summary(found):
-    plain, law = found.power_laws(weighted=False), found.power_laws()
-    size = found.allocation_interval(CHINCHILLA).loc[(CHINCHILLA, "N")]
-    return {
-        "n_budgets": len(found.budgets_),
-        "C_low": found.C_range_[0],
-        "C_high": found.C_range_[1],
-        "n_lines": found.n_lines,
+def _numbers(found):
+    """Return the numbers of a result, and those of the unweighted power laws."""
+    plain = found.power_laws(weighted=False)
+    return numbers_of_minima(found) | {
         "a_basic": plain.loc["N", "exponent"],
         "coefficient_basic": plain.loc["N", "coefficient"],
         "r2": plain.loc["N", "r2"],
-        "a": law.loc["N", "exponent"],
-        "a_low": law.loc["N", "ci_low"],
-        "a_high": law.loc["N", "ci_high"],
-        "coefficient": law.loc["N", "coefficient"],
         "b_basic": plain.loc["D", "exponent"],
         "coefficient_D_basic": plain.loc["D", "coefficient"],
-        "b": law.loc["D", "exponent"],
-        "N_chinchilla": size["estimate"],
-        "N_low": size["ci_low"],
-        "N_high": size["ci_high"],
-        "scatter": law.loc["N", "scatter"],
     }
-
-
-def _line(runs, label):
-    """Return the interval of a that the scatter of the minima about their line gives."""
-    fit = ChinchillaApproach2(label["vertex"])
-    _quietly(fit.fit, runs[["N", "D"]], runs["loss"], budget=runs["budget"])
-    # Two points leave a line no error.
-    low, high = fit.conf_int().loc["a"] if len(fit.budgets_) > 2 else (np.nan, np.nan)
-    return {"line_a": fit.a_, "line_low": low, "line_high": high}
 
 
 def _repeated_runs():
@@ -215,14 +180,13 @@ def _repeated_runs():
 
 def _noises(runs, repeats):
     """Return four answers to how large the noise is."""
-    losses, sizes = np.log(_NOISE_POINTS).T
     # Equal losses are copies, whatever learning rates they are listed under.
     distinct = repeats[["N", "D", "losses"]].explode("losses").drop_duplicates()
     cells = distinct[distinct.duplicated(["N", "D"], keep=False)].astype(float)
-    fit = _quietly(ChinchillaApproach3().fit, runs[["N", "D"]], runs["loss"])
+    fit = quietly(ChinchillaApproach3().fit, runs[["N", "D"]], runs["loss"])
     return {
         "as coded": _CODED,
-        "as meant": lambda loss: np.exp(np.interp(np.log(loss), losses, sizes)),
+        "as meant": seed_noise(_NOISE_POINTS, as_coded=False),
         "repeated runs": noise_from_replicates(
             cells[["N", "D"]], cells["losses"], "constant", on="loss"
         ),

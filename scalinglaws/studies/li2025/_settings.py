@@ -4,20 +4,16 @@ Source: Li et al. 2025, arXiv 2502.18969, and its `paper_analysis_and_plots.py`,
 hadasah/scaling_laws at 1f3708c.
 """
 
-import warnings
 from dataclasses import dataclass, field, replace
 from functools import cache
 from itertools import product
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 
 from ... import ChinchillaApproach3
 from ...datasets import fetch_li2025, fetch_porian2024
-from ...exceptions import DataQualityWarning
+from .._shared import quietly
 
-# Compute of Chinchilla: 70e9 parameters, 1.4e12 tokens.
-CHINCHILLA = 6.0 * 70e9 * 1.4e12
 PARAMETERS = ["E", "A", "B", "alpha", "beta"]
 # The one Porian configuration whose runs end their schedule at the budget.
 PORIAN = "rw/base/short/chinchilla/standard/val"
@@ -216,17 +212,6 @@ def some_starts(n):
     axes = (np.exp(np.arange(-1.0, 1.0, 0.5)), np.exp(level), np.exp(level), exponent, exponent)
     grid = np.array(list(product(*axes)))
     return grid[np.random.default_rng(0).choice(len(grid), n, replace=False)]
-
-
-def quietly(function, *args, **kwargs):
-    """Call without warnings of fits that are not certified, or of rows that look dependent.
-
-    Both are the subject of the study: its tables have the certificates, and intervals by run.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.simplefilter("ignore", DataQualityWarning)
-        return function(*args, **kwargs)
 
 
 def fit_runs(frame, objective, solver="auto", starts="grid", groups=None):

@@ -1,7 +1,5 @@
 """Experiment 3: what counting alone does to the exponent, the runs being the same."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
@@ -9,11 +7,11 @@ from scipy.interpolate import PchipInterpolator
 from ... import ChinchillaApproach2, ChinchillaApproach3
 from ...counting import Architecture, count_parameters, recount
 from ...datasets import curves_to_isoflops, fetch_porian2024
-from ...exceptions import DataQualityWarning
 from ...inference import vertex_noise
 from .._compare import compare_values
 from .._experiment import Experiment
 from .._published import published
+from .._shared import quietly
 from ._settings import AS_CODED, BUDGETS, OPEN, REFINED, SHAPES, SHARED_SHAPE, noise_of, points
 
 _DRAWS, _QUICK_DRAWS = 300, 100
@@ -80,20 +78,13 @@ def counting(quick=False):
             for rule in RULES:
                 key = {"experiment": experiment, "series": series, "label": _SETTINGS[setting]}
                 key |= {"rule": rule, "method": COUNTED} | _stored(corpus, setting, rule)
-                with warnings.catch_warnings():
-                    # Budgets that too few sizes reach, or without a minimum, are not used.
-                    warnings.simplefilter("ignore", DataQualityWarning)
-                    found = _drawn(_counted(runs, rule), experiment, quick)
-                _add(rows, optima, key, found)
+                _add(rows, optima, key, _drawn(quietly(_counted, runs, rule), experiment, quick))
                 if setting == _TUNED:
                     key |= {"method": SURFACE}
                     _add(rows, optima, key, _on_surface(runs, rule))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataQualityWarning)
-        found = _drawn(points(_ADJUSTED), _ADJUSTED, quick)
     key = {"experiment": _ADJUSTED, "series": REFINED, "label": "tuned, long warm-up"}
     key |= {"rule": "layers", "method": RELEASED} | _stored("rw", "tuned/long/const", "layers")
-    _add(rows, optima, key, found)
+    _add(rows, optima, key, _drawn(points(_ADJUSTED), _ADJUSTED, quick))
     stored = fetch_porian2024(subset="optima").frame[["experiment", "budget", "N"]]
     stored = stored.set_axis(["experiment_stored", "budget", "N_stored"], axis=1)
     return {
@@ -140,8 +131,8 @@ def _counted(runs, rule):
 
 def _drawn(runs, experiment, quick):
     """Return the exponent of the minima of profiles with noise, and the minima."""
-    found = vertex_noise(
-        ChinchillaApproach2(vertex="akima"), runs[["N", "D"]], runs["loss"],
+    found = quietly(
+        vertex_noise, ChinchillaApproach2(vertex="akima"), runs[["N", "D"]], runs["loss"],
         noise_of(experiment, AS_CODED), budget=runs["budget"],
         n_draws=_QUICK_DRAWS if quick else _DRAWS, random_state=_SEED,
     )  # fmt: skip
@@ -152,10 +143,9 @@ def _drawn(runs, experiment, quick):
 
 def _on_surface(runs, rule):
     """Return the exponent of the optima of a surface fitted to the standard counts."""
-    with warnings.catch_warnings():
-        # Points of one size are one run: no interval is asked for.
-        warnings.simplefilter("ignore", DataQualityWarning)
-        fit = ChinchillaApproach3(delta=1e-3, noise="constant").fit(runs[["N", "D"]], runs["loss"])
+    # Points of one size are one run: no interval is asked for.
+    fit = ChinchillaApproach3(delta=1e-3, noise="constant")
+    quietly(fit.fit, runs[["N", "D"]], runs["loss"])
     ladder = [_architecture(row) for row in SHAPES.to_dict("records")]
     logs = [np.log([count_parameters(m, name) for m in ladder]) for name in (_STANDARD, rule)]
     standard = np.linspace(logs[0][0], logs[0][-1], _SIZES)

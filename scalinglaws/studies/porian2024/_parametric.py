@@ -1,16 +1,14 @@
 """Experiment 2: direct fits of the Chinchilla law to the same points, beside IsoFLOP exponents."""
 
-import warnings
-
 import numpy as np
 import pandas as pd
 
 from ... import ChinchillaApproach2, ChinchillaApproach3
 from ...diagnostics import budget_tests, residual_tests
-from ...exceptions import DataQualityWarning
 from .._compare import compare_tables, compare_values
 from .._experiment import Experiment
 from .._published import published
+from .._shared import labelled, quietly
 from ._settings import AS_DESCRIBED, noise_of, points, select
 
 _LEVEL = 0.05
@@ -19,7 +17,6 @@ _LEVEL = 0.05
 ALL, NEAR, SHARED = "all points", "N within 4 times N*", "sizes and budgets of decayed runs"
 _FACTOR = 4.0
 _PARAMETERS = ("E", "A", "B", "alpha", "beta")
-_KEYS = ["experiment", "points"]
 
 
 def parametric(quick=False):
@@ -59,24 +56,22 @@ def parametric(quick=False):
     """
     rows, profiles, tests = [], [], []
     for key in select(quick).to_dict("records"):
-        with warnings.catch_warnings():
-            # Budgets without a minimum, and checkpoints of one run: both are known here.
-            warnings.simplefilter("ignore", DataQualityWarning)
-            runs = points(key["experiment"])
-            isoflop = ChinchillaApproach2(vertex="akima")
-            isoflop.fit(runs[["N", "D"]], runs["loss"], budget=runs["budget"])
-            profiles.append(key | _exponent(isoflop))
-            for name, own in _choices(key["experiment"], runs, isoflop, quick).items():
-                row, found = _fit(key["experiment"], own)
-                if not quick:
-                    row["a_default"] = ChinchillaApproach3().fit(own[["N", "D"]], own["loss"]).a_
-                rows.append(key | {"points": name} | row)
-                tests.append(found.assign(experiment=key["experiment"], points=name))
-    table = pd.concat(tests).reset_index()
+        runs = points(key["experiment"])
+        isoflop = ChinchillaApproach2(vertex="akima")
+        quietly(isoflop.fit, runs[["N", "D"]], runs["loss"], budget=runs["budget"])
+        profiles.append(key | _exponent(isoflop))
+        for name, own in _choices(key["experiment"], runs, isoflop, quick).items():
+            row, found = quietly(_fit, key["experiment"], own)
+            if not quick:
+                default = quietly(ChinchillaApproach3().fit, own[["N", "D"]], own["loss"])
+                row["a_default"] = default.a_
+            rows.append(key | {"points": name} | row)
+            label = {"experiment": key["experiment"], "points": name}
+            tests.append(labelled(found.reset_index(), label))
     return {
         "parametric": pd.DataFrame(rows),
         "parametric_isoflop": pd.DataFrame(profiles),
-        "parametric_tests": table[_KEYS + [name for name in table if name not in _KEYS]],
+        "parametric_tests": pd.concat(tests, ignore_index=True),
     }
 
 
@@ -103,7 +98,7 @@ def _fit(experiment, runs):
     tests = tests.drop(columns="advice")
     tests["pvalue_holm"] = _holm(tests["pvalue"])
     rejected = tests.index[tests["pvalue_holm"] < _LEVEL]
-    seeds = noise_of(experiment, AS_DESCRIBED).scale(6.0 * runs["N"] * runs["D"], y) / y
+    seeds = noise_of(experiment, AS_DESCRIBED)(y) / y
     ratio = runs["D"] / runs["N"]
     return {
         "n_runs": len(runs),
@@ -195,14 +190,15 @@ def draw_parametric(tables):
 
     from ...plotting import SpreadDisplay
 
-    known = published("porian2024", "parametric").set_index("experiment")
+    stored = published("porian2024", "staircase").set_index("experiment")["a_unweighted"]
+    recomputed = published("porian2024", "parametric").set_index("experiment")["a"]
     table, profiles = tables["parametric"], tables["parametric_isoflop"]
-    parts = [profiles.assign(fit="minima of profiles", known=known["a_stored"])]
+    known = profiles["experiment"].map(stored)
+    parts = [profiles.assign(fit="minima of profiles", known=known)]
     for name in (ALL, NEAR):
         own = table[table["points"] == name]
-        reference = known["a"].loc[own["experiment"]].to_numpy() if name == ALL else np.nan
-        parts.append(own.assign(fit=f"direct fit, {name}", known=reference))
-    parts[0]["known"] = known["a_stored"].loc[profiles["experiment"]].to_numpy()
+        known = own["experiment"].map(recomputed) if name == ALL else np.nan
+        parts.append(own.assign(fit=f"direct fit, {name}", known=known))
     shown = pd.concat(parts)
     figure = Figure(figsize=(5.8, 1.2 + 0.13 * len(shown)), layout="constrained")
     SpreadDisplay.from_table(

@@ -8,10 +8,8 @@ import numpy as np
 import pandas as pd
 
 from ...datasets import fetch_porian2024
-from ...noise import NoiseModel
+from .._shared import seed_noise
 
-# Compute of Chinchilla: 70e9 parameters, 1.4e12 tokens.
-CHINCHILLA = 6.0 * 70e9 * 1.4e12
 BUDGETS = 1.25e16 * 2.0 ** np.arange(12)
 
 REFINED, ATTENTION, OPEN = "RefinedWeb", "RefinedWeb, attention counted", "OpenWebText2"
@@ -65,16 +63,14 @@ SHAPES = pd.DataFrame(
     columns=["d", "n_layers", "ffn"],
 )  # fmt: skip
 
-# Standard deviation of the loss of a seed: as the original's code has it, which looks up log
-# losses in a table of losses and so finds the first entry, and as the paper describes it, a line
-# through two points in log-log coordinates: (loss, sd) of (3, .002) and (7, .05), or (3, .01) and
-# (6, .1).
+# Loss and standard deviation of a seed, in nats per token, see `seed_noise`: as the original's
+# code has them, and as the paper describes them.
 AS_CODED, AS_DESCRIBED = "as coded", "as described"
 _SEEDS = {"rw": ((3.0, 0.002), (7.0, 0.05)), "owt2": ((3.0, 0.01), (6.0, 0.1))}
 
 
 def noise_of(experiment, kind):
-    """Return the noise of a run of a configuration.
+    """Return the standard deviation of the loss of a run of a configuration, in nats per token.
 
     Parameters
     ----------
@@ -83,14 +79,10 @@ def noise_of(experiment, kind):
 
     Returns
     -------
-    NoiseModel
-        Of the loss, in nats per token.
+    float or callable
+        A number, or a function of the loss.
     """
-    (low, sd), (high, most) = _SEEDS[experiment.split("/")[0]]
-    if kind == AS_CODED:
-        return NoiseModel(sd, on="loss")
-    exponent = np.log(most / sd) / np.log(high / low)
-    return NoiseModel(sd, "loss", exponent=exponent, reference=low, on="loss")
+    return seed_noise(_SEEDS[experiment.split("/")[0]], as_coded=kind == AS_CODED)
 
 
 def select(quick):

@@ -46,13 +46,24 @@ def test_the_shift_halves_runs_of_one_checkpoint(tables):
 
 
 def test_intervals_of_the_assumed_noise_are_too_narrow(tables):
-    """Minima scatter three times further than .002 nats let them; residuals are that large."""
+    """Minima scatter many times further than .002 nats let them; residuals are that large."""
     table = tables["isoflop_pipeline"].set_index(["checkpoints", "rates", "variant"])
     coded, advised = (
         table.loc[case].squeeze() for case in [[_PUBLISHED[3]], [("all", "all", "advised")]]
     )
     assert coded["scatter"] > 3 and coded["a_high"] - coded["a_low"] < 0.02
     assert 0.5 < advised["scatter"] < 1.2 and advised["a_low"] < 0.5 < advised["a_high"]
+
+
+def test_noise_is_that_of_the_code_and_as_it_is_meant(tables):
+    """.002 nats at any loss; meant is a power of the loss from .002 at 3 to .05 at 7."""
+    noise = tables["isoflop_noise"].set_index("noise")
+    assert noise.loc["as coded"].tolist() == [0.002] * 3
+    points = tables["isoflop_points"]
+    loss = points.loc[points["variant"] == "advised", "loss"]
+    sd = 0.002 * (np.maximum(loss, 3.0) / 3.0) ** (np.log(25.0) / np.log(7.0 / 3.0))
+    assert loss.max() < 7.0
+    assert noise.loc["as meant"].to_numpy() == pytest.approx([sd.min(), sd.median(), sd.max()])
 
 
 def test_repeats_are_listed_under_several_rates(tables):

@@ -84,6 +84,20 @@ def test_counting_the_last_layer_lowers_the_exponent(tables):
         assert 0.0 < a[method, "attention"] - a[method, "last-layer"] < 0.03
 
 
+def test_halves_are_the_smaller_and_the_larger_budgets(tables):
+    """Without the last layer, most of the small models, the exponent falls with compute."""
+    table = tables["counting"].set_index(["method", "rule"])
+    row = table.loc[(SURFACE, "layers")]
+    assert row["a_lower_half"] == pytest.approx(0.744, abs=1e-3)
+    assert row["a_upper_half"] == pytest.approx(0.618, abs=1e-3)
+    optima = tables["counting_optima"]
+    own = optima[(optima["method"] == SURFACE) & (optima["rule"] == "layers")]
+    small = own[own["budget"] < 1e18]
+    slope = np.log(small["N_opt"].iloc[-1] / small["N_opt"].iloc[0])
+    slope /= np.log(small["budget"].iloc[-1] / small["budget"].iloc[0])
+    assert row["a_lower_half"] == pytest.approx(slope, abs=0.03)
+
+
 def test_runs_counted_anew_keep_their_losses(runs):
     """What is read at a budget of the new count is the loss of the law after as many tokens."""
     counted = _counted(runs, "layers")

@@ -8,11 +8,11 @@ import pytest
 
 from scalinglaws.datasets import fetch_porian2024
 from scalinglaws.studies._published import published
+from scalinglaws.studies._shared import CHINCHILLA
 from scalinglaws.studies.porian2024 import STUDY, _staircase
 from scalinglaws.studies.porian2024._settings import (
     AS_CODED,
     AS_DESCRIBED,
-    CHINCHILLA,
     CONFIGURATIONS,
     LABELS,
     noise_of,
@@ -64,16 +64,62 @@ def test_configurations_are_those_stored(upstream):
     assert set(published("porian2024", "staircase")["experiment"]) == set(stored)
 
 
+def test_a_loss_law_of_other_budgets_is_seen(tables, monkeypatch):
+    """The paper fits the loss up to 5e17 FLOPs; the code of Li et al. goes on to 2e19."""
+    monkeypatch.setattr(_staircase, "_LOSS_LAW", (1e16, 2e19))
+    table = tables["staircase"].set_index("experiment")
+    for name, own in tables["staircase_optima"].groupby("experiment"):
+        for key, value in _staircase._loss_law(own).items():
+            table.loc[name, key] = value
+    changed = tables | {"staircase": table.reset_index()}
+    missed = {row["quantity"] for row in EXPERIMENT.compare(changed) if not row["met"]}
+    assert missed == {f"staircase loss_{name}" for name in "kAE"}
+
+
 @pytest.mark.parametrize(
     ("corpus", "loss", "described"),
-    # Half way between the points of the line in logarithms its sd is their geometric mean.
-    [("rw", [3.0, 21.0**0.5, 7.0], [0.002, 0.01, 0.05]), ("owt2", [3.0, 6.0], [0.01, 0.1])],
+    # Half way between the points of the line in logarithms its sd is their geometric mean; outside
+    # there is no line.
+    [
+        ("rw", [2.5, 3.0, 21.0**0.5, 7.0, 9.0], [0.002, 0.002, 0.01, 0.05, 0.05]),
+        ("owt2", [3.0, 18.0**0.5, 6.0], [0.01, 0.001**0.5, 0.1]),
+    ],
 )
 def test_noise_is_coded_and_described(corpus, loss, described):
-    experiment, C = f"{corpus}/base/long/kaplan/kaplan/train", np.full(len(loss), 1e18)
-    coded = noise_of(experiment, AS_CODED).scale(C, np.array(loss))
-    assert coded == pytest.approx(np.full(len(loss), described[0]))
-    assert noise_of(experiment, AS_DESCRIBED).scale(C, np.array(loss)) == pytest.approx(described)
+    experiment = f"{corpus}/base/long/kaplan/kaplan/train"
+    assert noise_of(experiment, AS_CODED) == described[0]
+    assert noise_of(experiment, AS_DESCRIBED)(np.array(loss)) == pytest.approx(described)
+
+
+def test_minima_scatter_further_than_the_coded_noise_moves_them(tables):
+    table = tables["staircase"]
+    assert (table["scatter"] > 2.0).all()
+    # So the line through the minima as they are is less sure than the draws make it.
+    assert (table["line_high"] - table["line_low"] > table["a_high"] - table["a_low"]).all()
+    assert ((table["line_low"] < table["a"]) & (table["a"] < table["line_high"])).all()
+
+
+def test_steps_are_differences_of_neighbours(tables):
+    steps = tables["staircase_steps"]
+    assert steps["step"].tolist() == list(LABELS[1:])
+    for start, column in (("", "a"), ("line_", "line_a")):
+        assert steps[f"{start}difference"].to_numpy() == pytest.approx(
+            -np.diff(tables["staircase"][column])
+        )
+    # The draws are sure of every step, the scatter of the minima not of the decay.
+    assert (steps["low"] > 0).all()
+    assert steps["line_low"].gt(0).tolist() == [True, True, False, True]
+
+
+def test_interval_of_a_difference_is_that_of_independent_draws():
+    rng = np.random.default_rng(0)
+    # Both are skewed, one to each side.
+    first, second = rng.gamma(6.0, size=100_000), -rng.gamma(9.0, size=100_000)
+    ends = [[np.median(x), *np.quantile(x, (0.025, 0.975))] for x in (first, second)]
+    found = _staircase._difference(*ends)
+    true = np.quantile(first - second, (0.025, 0.975))
+    assert [found["low"], found["high"]] == pytest.approx(true, abs=0.4)
+    assert found["difference"] == ends[0][0] - ends[1][0]
 
 
 def test_figures_show_every_step(tables):
