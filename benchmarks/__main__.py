@@ -2,47 +2,29 @@
 
 import argparse
 import platform
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from . import (
-    coverage,
-    diagnostics,
-    ensemble,
-    extrapolation,
-    interruption,
-    judging,
-    optima,
-    recovery,
-    refits,
-    replication,
-    speed,
-    stuck,
-    surface_coverage,
-    throughput,
-    vertex,
+BENCHMARKS = (
+    "recovery",
+    "optima",
+    "stuck",
+    "vertex",
+    "replication",
+    "refits",
+    "coverage",
+    "surface_coverage",
+    "ensemble",
+    "diagnostics",
+    "extrapolation",
+    "judging",
+    "speed",
+    "throughput",
+    "interruption",
 )
-
-_MODULES = (
-    recovery,
-    optima,
-    stuck,
-    vertex,
-    replication,
-    refits,
-    coverage,
-    surface_coverage,
-    ensemble,
-    diagnostics,
-    extrapolation,
-    judging,
-    speed,
-    throughput,
-    interruption,
-)
-BENCHMARKS = {module.__name__.rpartition(".")[2]: module for module in _MODULES}
 
 
 def main(arguments=None):
@@ -60,7 +42,7 @@ def main(arguments=None):
     if options.out is None and not options.quick:
         options.out = Path(__file__).parent / "results"
     for name in options.names or BENCHMARKS:
-        module = BENCHMARKS[name]
+        module = import_module(f"benchmarks.{name}")
         with threadpool_limits(1):
             table = module.run(quick=options.quick)
         if hasattr(module, "summary") and "skipped" not in table:

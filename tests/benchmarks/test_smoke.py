@@ -1,5 +1,6 @@
 """The benchmarks run, and their quick versions meet what the full ones promise."""
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -10,36 +11,43 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def _run(tmp_path, *names):
-    command = [sys.executable, "-m", "benchmarks", *names, "--quick", "--out", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return [pd.read_csv(tmp_path / f"{name}.csv") for name in names]
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run quick benchmarks in this process, which has imported what they need."""
+    monkeypatch.syspath_prepend(ROOT)
+    main = importlib.import_module("benchmarks.__main__").main
+
+    def _run(*names):
+        main([*names, "--quick", "--out", str(tmp_path)])
+        return [pd.read_csv(tmp_path / f"{name}.csv") for name in names]
+
+    return _run
 
 
-def test_recovery(tmp_path):
-    (table,) = _run(tmp_path, "recovery")
+def test_recovery(run):
+    (table,) = run("recovery")
     assert len(table) == 27
     assert (table["worst relative error"] <= 1e-10).all()
     assert (table["not certified"] == 0).all()
 
 
-def test_vertex(tmp_path):
-    (table,) = _run(tmp_path, "vertex")
+def test_vertex(run):
+    (table,) = run("vertex")
     exact = table[table["vertex"] == "exact"]
     assert (exact["error of a without noise"].abs() < 1e-12).all()
     assert (table["fits refused"] == 0).all()
 
 
-def test_optima_and_stuck(tmp_path, upstream):
-    optima, stuck = _run(tmp_path, "optima", "stuck")
+@pytest.mark.filterwarnings(r"ignore:\d+ rows have \d+ sizes")
+def test_optima_and_stuck(run, upstream):
+    optima, stuck = run("optima", "stuck")
     assert (optima["within 1e-6"] == optima["starts"]).all()
     assert stuck["met"].all()
 
 
-def test_coverage(tmp_path):
+def test_coverage(run):
     """Twelve data sets say little: what a method far off would show."""
-    coverage, surfaces = _run(tmp_path, "coverage", "surface_coverage")
+    coverage, surfaces = run("coverage", "surface_coverage")
     default = coverage[coverage["method"].str.startswith("default")]
     assert len(default) == 4 and (coverage.groupby("noise").size() == 9).all()
     assert default["coverage"].mean() >= 0.8
@@ -48,10 +56,10 @@ def test_coverage(tmp_path):
     assert (surfaces["not certified"] == 0).all()
 
 
-def test_judgements(tmp_path, upstream):
+def test_judgements(run, upstream, tmp_path):
     """Quick versions: the ensemble covers, faults are found, real tables are judged, in time."""
-    ensemble, diagnostics, extrapolation, judging = _run(
-        tmp_path, "ensemble", "diagnostics", "extrapolation", "judging"
+    ensemble, diagnostics, extrapolation, judging = run(
+        "ensemble", "diagnostics", "extrapolation", "judging"
     )
     coupled = ensemble[ensemble["truth"] == "coupled"].set_index("method")["coverage"]
     assert coupled["ensemble"] >= 0.5 > coupled["chinchilla"]
@@ -63,8 +71,8 @@ def test_judgements(tmp_path, upstream):
     assert (judging["certified"] == judging["fits"]).all()
 
 
-def test_replication_and_refits(tmp_path, upstream):
-    replication, refits = _run(tmp_path, "replication", "refits")
+def test_replication_and_refits(run, upstream):
+    replication, refits = run("replication", "refits")
     assert (replication["failed"] == 0).all()
     assert (replication["difference"].abs() < 0.1).all()
     batches = refits[refits["what"] == "refits"]
@@ -73,9 +81,9 @@ def test_replication_and_refits(tmp_path, upstream):
     assert (batches["CPU s"] < 10).all()
 
 
-def test_speed(tmp_path):
+def test_speed(run):
     """Far from the targets only on a machine that is far slower; the full run quotes numbers."""
-    (table,) = _run(tmp_path, "speed")
+    (table,) = run("speed")
     ours = table.set_index(["fit", "table"])["median ms"]
     assert ours["VPNLS().fit", "isoflop 75"] < 20
     assert ours["ChinchillaApproach3(delta=1e-3, noise='constant').fit", "points 240"] < 100
@@ -112,16 +120,16 @@ def test_committed_results_meet_their_targets(name):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the workers are found in /proc")
-def test_interruption(tmp_path):
-    (table,) = _run(tmp_path, "interruption")
+def test_interruption(run):
+    (table,) = run("interruption")
     assert len(table) == 2
     assert table["met"].all()
     assert set(table["killed"]) == {"all", "command"}
 
 
-def test_throughput(tmp_path, monkeypatch):
+def test_throughput(run, monkeypatch):
     monkeypatch.delenv("OPEN_LM_PATH", raising=False)
-    (table,) = _run(tmp_path, "throughput")
+    (table,) = run("throughput")
     assert table["contender"].nunique() == 3
     assert (table["tokens per CPU s"] > 0).all()
 
