@@ -13,6 +13,7 @@ BENCHMARKS = (
     "optima",
     "stuck",
     "vertex",
+    "minima",
     "replication",
     "refits",
     "coverage",

@@ -1,4 +1,4 @@
-"""Warnings of the package, and where they point."""
+"""Warnings and errors of the package, and where warnings point."""
 
 import sys
 import warnings
@@ -19,6 +19,23 @@ class DataQualityWarning(UserWarning):
     ...     warnings.warn("budget 1e18 has no interior minimum", DataQualityWarning)
     >>> caught[0].category.__name__
     'DataQualityWarning'
+    """
+
+
+class DataFileError(ValueError):
+    """A folder of data that is not there, or a file that is not the pinned one.
+
+    Unlike a file that cannot be had (OSError) it is for the user to put right.
+
+    Examples
+    --------
+    >>> from scalinglaws.datasets import fetch_czech2026
+    >>> from scalinglaws.exceptions import DataFileError
+    >>> try:
+    ...     fetch_czech2026(data_home="nowhere")
+    ... except DataFileError as error:
+    ...     print(error)
+    data_home='nowhere' is not a folder: correct it, or leave it out to have the file downloaded
     """
 
 

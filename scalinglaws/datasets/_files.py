@@ -7,21 +7,7 @@ from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
 
-
-class DataFileError(ValueError):
-    """A folder of data that is not there, or a file that is not the pinned one.
-
-    Unlike a file that cannot be had (OSError) it is for the user to put right.
-
-    Examples
-    --------
-    >>> from scalinglaws.datasets._files import DataFileError, locate
-    >>> try:
-    ...     locate("czech2026/scalefit_results.csv", data_home="nowhere")
-    ... except DataFileError as error:
-    ...     print(error)
-    data_home='nowhere' is not a folder: correct it, or leave it out to have the file downloaded
-    """
+from ..exceptions import DataFileError
 
 
 class Entry(NamedTuple):
@@ -163,7 +149,7 @@ def check_sha256(path, expected):
     >>> check_sha256("README.md", "0" * 64)  # doctest: +SKIP
     Traceback (most recent call last):
     ...
-    scalinglaws.datasets._files.DataFileError: README.md has SHA-256 ..., expected 000...: ...
+    scalinglaws.exceptions.DataFileError: README.md has SHA-256 ..., expected 000...: ...
     """
     found = _sha256(path)
     if found != expected:

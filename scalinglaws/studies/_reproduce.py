@@ -17,8 +17,7 @@ from threadpoolctl import threadpool_limits
 
 from .._atomic import replacing
 from .._progress import reporting
-from ..datasets._files import DataFileError
-from ..exceptions import DataQualityWarning
+from ..exceptions import DataFileError, DataQualityWarning
 from ._compare import COLUMNS
 
 STUDIES = ("besiroglu2024", "czech2026", "li2025", "porian2024")

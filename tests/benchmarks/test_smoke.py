@@ -38,6 +38,15 @@ def test_vertex(run):
     assert (table["fits refused"] == 0).all()
 
 
+def test_minima(run):
+    (table,) = run("minima")
+    known = table["noise"] == table["noise assumed"]
+    assert len(table) == 9
+    assert table.loc[known, "coverage"].mean() >= 0.85
+    assert table.loc[known, "objections"].mean() <= 0.1
+    assert table.loc[~known, "objections"].mean() >= 0.6
+
+
 @pytest.mark.filterwarnings(r"ignore:\d+ rows have \d+ sizes")
 def test_optima_and_stuck(run, upstream):
     optima, stuck = run("optima", "stuck")

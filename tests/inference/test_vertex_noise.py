@@ -169,7 +169,7 @@ def test_the_truth_is_in_most_intervals():
         inside += low < EVEN.optimal_allocation(1e23)[1] < high
         scatter.append(law["scatter"])
     # A binomial of 60 at .93 (quantiles of 100 draws are a little too narrow) is that sure.
-    assert 49 <= hits <= 60 and 49 <= inside <= 60
+    assert hits >= 49 and inside >= 49
     # Chi squared of three degrees of freedom, on average: sd .1.
     assert 0.65 < np.mean(np.square(scatter)) < 1.4
 

@@ -265,7 +265,7 @@ def test_splines_of_a_batch_are_those_of_scipy_one_by_one():
             assert found.problem[j] == ""
             assert found.x[j] == pytest.approx(grid[best], rel=1e-12)
             assert found.loss[j] == pytest.approx(np.exp(curve[best]), rel=1e-12)
-    assert 4 <= sum(not problem for problem in found.problem) <= 8
+    assert sum(not problem for problem in found.problem) >= 4
 
 
 def test_line_has_the_standard_errors_of_least_squares():

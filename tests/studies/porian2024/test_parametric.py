@@ -5,13 +5,12 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from statsmodels.stats.multitest import multipletests
 
 from scalinglaws import ChinchillaApproach2
 from scalinglaws.datasets import make_isoflop
 from scalinglaws.studies._published import published
 from scalinglaws.studies.porian2024 import _parametric
-from scalinglaws.studies.porian2024._parametric import ALL, NEAR, SHARED, _choices, _fit, _holm
+from scalinglaws.studies.porian2024._parametric import ALL, NEAR, SHARED, _choices, _fit
 from scalinglaws.studies.porian2024._settings import points
 from scalinglaws.surfaces import ChinchillaSurface
 
@@ -89,15 +88,6 @@ def test_choices_of_points(upstream):
     decayed = points(DECAYED).set_index(["N", "budget"]).index
     assert set(chosen[SHARED].set_index(["N", "budget"]).index) == set(decayed)
     assert SHARED not in _choices(DECAYED, points(DECAYED), isoflop, quick=False)
-
-
-def test_holm_is_that_of_statsmodels():
-    pvalues = pd.Series([0.01, np.nan, 0.4, 0.011, 0.9, 1e-9], index=list("abcdef"))
-    made = pvalues.dropna()
-    expected = pd.Series(multipletests(made, method="holm")[1], index=made.index)
-    assert _holm(pvalues).tolist() == pytest.approx(
-        expected.reindex(pvalues.index).tolist(), nan_ok=True
-    )
 
 
 def test_figure_shows_three_fits(tables):
